@@ -1,0 +1,1 @@
+"""Rules: the language, rulesets and tables a decision is made with. Rules are data, never Python."""
