@@ -1,0 +1,13 @@
+"""The Celery application. Tasks are found in each app's ``tasks.py``; settings start with CELERY_."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "decisionos.settings")
+
+app = Celery("decisionos")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

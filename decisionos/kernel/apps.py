@@ -1,0 +1,13 @@
+"""The kernel as an app: it lends its management commands and registers system checks."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class KernelConfig(AppConfig):
+    """The root of the kernel; its parts are apps of their own."""
+
+    name = "decisionos.kernel"
+    label = "kernel"
+    verbose_name = "Kernel"

@@ -1,0 +1,42 @@
+"""The door for pages: a signed-in person's organization is in force while a page is made.
+
+The kernel does not know who belongs where; tenancy registers the answer at start-up.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+
+from decisionos.kernel.tenants import scope
+
+Resolver = Callable[[HttpRequest], uuid.UUID | None]
+_resolvers: list[Resolver] = []
+
+
+def answer_with(resolver: Resolver) -> None:
+    """Register the function that names the organization of a page request."""
+    _resolvers[:] = [resolver]
+
+
+class PageScopeMiddleware:
+    """Open the tenant scope for pages; the API opens its own after authentication."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve one request inside the person's organization, where one is chosen."""
+        if request.path.startswith(("/api/", "/static/", "/metrics", "/healthz", "/readyz", "/livez")):
+            return self.get_response(request)
+        tenant = _resolvers[0](request) if _resolvers else None
+        if tenant is None:
+            return self.get_response(request)
+        with scope.tenant_scope(tenant):
+            response = self.get_response(request)
+            render = getattr(response, "render", None)
+            if callable(render) and not getattr(response, "is_rendered", True):
+                response = render()
+            return response

@@ -1,0 +1,37 @@
+"""URLs: probes, metrics, the admin, and the API collected from each app's ``api.py``."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.urls import include, path
+from django.utils.module_loading import module_has_submodule
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView
+
+from decisionos.kernel.web import probes
+
+
+def api_routes() -> list[Any]:
+    """Return the routes that every installed app declares in its ``api.py``."""
+    found: list[Any] = []
+    for config in apps.get_app_configs():
+        if module_has_submodule(config.module, "api") and config.name.split(".")[0] != "rest_framework":
+            module = importlib.import_module(f"{config.name}.api")
+            found += getattr(module, "routes", [])
+    return found
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/"), name="root"),
+    path("healthz", probes.healthz),
+    path("readyz", probes.readyz),
+    path("livez", probes.livez),
+    path("", include("django_prometheus.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/openapi.json", SpectacularAPIView.as_view(), name="openapi"),
+    path("api/v1/", include(api_routes())),
+]

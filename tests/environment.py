@@ -1,0 +1,53 @@
+"""The servers of a test run: a PostgreSQL and a Redis of its own, and a prepared template database.
+
+Loaded before Django's settings. The controlling process starts and stops the servers; the workers only
+connect to them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OWNER = "DOS_TEST_FOLDER" not in os.environ
+if OWNER:
+    os.environ["DOS_TEST_FOLDER"] = tempfile.mkdtemp(prefix="dos-test-", dir="/tmp")
+    Path(os.environ["DOS_TEST_FOLDER"]).chmod(0o755)
+os.environ["DOS_DATA_DIR"] = os.environ["DOS_TEST_FOLDER"]
+for name in ("DATABASE_URL", "REDIS_URL", "DOS_ENV", "DOS_DEBUG", "DOS_DEMO"):
+    os.environ.pop(name, None)
+os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["DOS_TEST_FOLDER"])
+
+from decisionos.kernel.servers import embedded  # noqa: E402  the environment comes first
+from decisionos.kernel.servers.places import Places  # noqa: E402
+
+PLACES = Places(Path(os.environ["DOS_TEST_FOLDER"]))
+_started: list[subprocess.Popen[bytes] | None] = []
+
+
+def pytest_configure() -> None:
+    """Start the servers and prepare the template, once for all workers."""
+    if not OWNER:
+        return
+    _started.append(embedded.start_postgres(PLACES, durable=False))
+    _started.append(embedded.start_redis(PLACES))
+    done = subprocess.run(
+        [sys.executable, "manage.py", "setup"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"the template database could not be prepared:\n{done.stderr[-4000:]}")
+
+
+def pytest_unconfigure() -> None:
+    """Stop what was started and remove its data."""
+    if not OWNER:
+        return
+    while _started:
+        embedded.stop(_started.pop(), how=2)
+    shutil.rmtree(os.environ["DOS_TEST_FOLDER"], ignore_errors=True)
+    shutil.rmtree(PLACES.sockets, ignore_errors=True)
