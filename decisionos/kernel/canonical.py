@@ -32,9 +32,16 @@ _OPTIONS = (
 # What the quick encoder may write differently from RFC 8785: a float with an exponent or with ".0", an
 # integer that a double cannot hold, "null" (which may have been NaN), and text beyond the basic plane (keys
 # are ordered by UTF-16 units there). Matching inside a string is harmless: it only costs the slow path.
-_NOT_CANONICAL = re.compile(
-    rb"(?:^|[:,\[])(?:-?[0-9]{16}|-?[0-9]+\.0[,\]}]|-?[0-9]+\.0$|-?[0-9]+(?:\.[0-9]+)?[eE]|null|-0)|[\xf0-\xf4]"
-)
+_NOT_CANONICAL = re.compile(rb"[:,\[](?:-?[0-9]{16}|-?[0-9]+\.0[,\]}]|-?[0-9]+(?:\.[0-9]+)?[eE]|null|-0)")
+_BEYOND_BASIC_PLANE = re.compile(rb"[\xf0-\xf4]")
+
+
+def _is_canonical(quick: bytes) -> bool:
+    return (
+        quick[:1] in b'{["'
+        and _NOT_CANONICAL.search(quick) is None
+        and (quick.isascii() or _BEYOND_BASIC_PLANE.search(quick) is None)
+    )
 
 
 class NotCanonical(errors.Invalid):
@@ -76,7 +83,7 @@ def encode(value: Any) -> bytes:
     except TypeError:
         pass
     else:
-        if _NOT_CANONICAL.search(quick) is None:
+        if _is_canonical(quick):
             return quick
     try:
         return rfc8785.dumps(_plain(value))

@@ -1,7 +1,7 @@
 """Encryption at rest: AES-256-GCM envelopes.
 
-Each value has a data key of its own; the data key is wrapped by a key-encryption key of the ring that the
-environment variable ``DOS_ENCRYPTION_KEYS`` names (``id:base64key``, comma separated, the first is current).
+Each value has a data key of its own; it is wrapped by a key-encryption key of the ring that the setting
+``DOS_ENCRYPTION_KEYS`` names (``id:base64key``, comma separated, the first is current).
 What must stay true: nothing works with a missing or malformed ring, and it says so; a ciphertext opens only
 in the context (table and column) it was sealed for; rotating re-wraps the data key and never shows the text.
 
@@ -14,7 +14,6 @@ import base64
 import binascii
 import functools
 import json
-import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
 
@@ -86,13 +86,15 @@ def parse_ring(raw: str) -> Ring:
         keys[key_id] = AESGCM(key)
         current = current or key_id
     if not keys:
-        raise EncryptionUnavailable(f"{VARIABLE} is not set: id:base64key, 32 random bytes, the first is current.")
+        raise EncryptionUnavailable(
+            f"{VARIABLE} is not set: id:base64key, 32 random bytes, the first is current."
+        )
     return Ring(current, keys)
 
 
 def ring() -> Ring:
-    """Return the ring of the environment; raises EncryptionUnavailable."""
-    return parse_ring(os.environ.get(VARIABLE, ""))
+    """Return the ring in force; raises EncryptionUnavailable."""
+    return parse_ring(getattr(settings, VARIABLE, "") or "")
 
 
 @dataclass(frozen=True, slots=True)

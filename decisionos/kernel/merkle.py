@@ -54,7 +54,9 @@ class CompactRange:
         self.size = size
         self.peaks = list(peaks)
         if size < 0 or len(self.peaks) != size.bit_count():
-            raise ValueError(f"A tree of {size} leaves has {max(size, 0).bit_count()} peaks, not {len(self.peaks)}.")
+            raise ValueError(
+                f"A tree of {size} leaves has {max(size, 0).bit_count()} peaks, not {len(self.peaks)}."
+            )
 
     @classmethod
     def unpack(cls, size: int, packed: bytes) -> CompactRange:

@@ -66,7 +66,9 @@ class Money:
     def __post_init__(self) -> None:
         object.__setattr__(self, "amount", decimal(self.amount))
         code = self.currency
-        if not (isinstance(code, str) and len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
+        if not (
+            isinstance(code, str) and len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
+        ):
             raise MoneyInvalid(f"{code!r} is not a currency code of three capital letters.")
 
     @classmethod

@@ -33,16 +33,24 @@ _LABELS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
     (Kind.FOREIGN_NUMBER, re.compile(r"foreignregistration|aliennumber|alienregistration|외국인등록")),
-    (Kind.RESIDENT_NUMBER, re.compile(r"resident(?:registration)?(?:number|no)|^rrn$|^jumin|주민(?:등록)?번호")),
+    (
+        Kind.RESIDENT_NUMBER,
+        re.compile(r"resident(?:registration)?(?:number|no)|^rrn$|^jumin|주민(?:등록)?번호"),
+    ),
     (Kind.SSN, re.compile(r"^ssn$|socialsecurity")),
     (Kind.CARD, re.compile(r"card(?:number|no)$|^pan$|creditcard$|카드번호")),
     (Kind.IBAN, re.compile(r"^iban$")),
     (
         Kind.ACCOUNT,
-        re.compile(r"bankaccount|account(?:number|no)$|^accountnumber|^acct(?:no|number)?$|^account$|계좌(?:번호)?"),
+        re.compile(
+            r"bankaccount|account(?:number|no)$|^accountnumber|^acct(?:no|number)?$|^account$|계좌(?:번호)?"
+        ),
     ),
     (Kind.EMAIL, re.compile(r"email|^mail$|이메일|전자우편")),
-    (Kind.PHONE, re.compile(r"phone|mobile|cellular|^cell$|^tel$|telno|contactnumber|^fax|휴대폰|전화|연락처")),
+    (
+        Kind.PHONE,
+        re.compile(r"phone|mobile|cellular|^cell$|^tel$|telno|contactnumber|^fax|휴대폰|전화|연락처"),
+    ),
     (Kind.POSTCODE, re.compile(r"^(?:post(?:al)?code|zip(?:code)?)$|우편번호")),
     (Kind.ADDRESS, re.compile(r"(?:^|street|home|road|postal|mailing)address[0-9]?$|주소")),
 )
