@@ -1,0 +1,1 @@
+"""The code of each command: parse, one call, print, an exit code."""
