@@ -1,0 +1,17 @@
+"""Signing keys in the admin, read-only; the private half is never shown."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from decisionos.kernel.admin.base import ReadOnlyAdmin
+from decisionos.kernel.keys.models import SigningKey
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnlyAdmin):
+    """Which key signs what, since when."""
+
+    list_display = ("kid", "purpose", "algorithm", "state", "created_at", "retired_at")
+    list_filter = ("purpose", "state")
+    fields = ("kid", "purpose", "algorithm", "public_key", "state", "created_at", "retired_at")
