@@ -1,0 +1,316 @@
+"""The rule language as DuckDB SQL, for the part of it that both engines provably compute alike.
+
+What must stay true: an expression is translated only where SQL gives the row engine's answer on every row.
+Missing is NULL, and CEL's absorbing ``&&``/``||`` over a missing value is exactly SQL's three-valued logic.
+Where a value of one row could leave the common ground (a zero divisor, a number beyond 2**40, from where
+overflow or rounding could differ) the translation adds a *hazard*: a condition that sends that row to the
+row engine. Whatever has no translation raises NotExpressible, and the whole run uses the row engine.
+
+Expressions carry a bound on their magnitude, so that integer arithmetic cannot overflow and integers meet
+doubles only where a double holds them exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from policy.rules.cel import ast
+
+LIMIT = 2**40
+MOST = float(LIMIT)
+_EXACT, _INT64 = 2.0**53, 2.0**62
+_TYPES = {"integer": "int", "number": "double", "string": "string", "boolean": "bool"}
+SQL_TYPES = {"int": "BIGINT", "double": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN"}
+_COMPARISONS = {"_==_": "=", "_!=_": "<>", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
+_ARITHMETIC = {"_+_": "+", "_-_": "-", "_*_": "*"}
+_ANNOTATIONS = {"title", "description", "default", "examples", "$comment", "format", "deprecated"}
+_KEYWORDS = {"type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum", "const"}
+_LENGTHS = {"minLength", "maxLength"}
+_ROOT = {"type", "properties", "required", "additionalProperties", "$schema", "$id"}
+
+
+class NotExpressible(Exception):  # noqa: N818 - it says what the expression is
+    """The expression or schema has no columnar form; use the row engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One input field: its name, type and whether every row must have it."""
+
+    name: str
+    type: str
+    required: bool
+    limits: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """Return the quoted name."""
+        return quote(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A translated expression: text, type, the largest magnitude, and the value where it is a constant."""
+
+    text: str
+    type: str
+    most: float = 0.0
+    constant: Any = None
+
+
+def quote(name: str) -> str:
+    """Return a quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: Any) -> str:
+    """Return a SQL constant of exactly this value."""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int):
+        return f"({value})::BIGINT"
+    if isinstance(value, float):
+        # A plain 0.35 would be a DECIMAL and compare differently.
+        return f"'{value!r}'::DOUBLE"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def columns_of(schema: Mapping[str, Any]) -> dict[str, Column]:
+    """Return the columns of a flat JSON schema; raises NotExpressible."""
+    if schema.get("type") != "object" or set(schema) - _ROOT - _ANNOTATIONS:
+        raise NotExpressible("the schema is not a flat object")
+    if schema.get("additionalProperties", True) not in (True, False):
+        raise NotExpressible("additional properties have a schema")
+    required = set(schema.get("required", ()))
+    found = {}
+    for name, spec in schema.get("properties", {}).items():
+        kind = _TYPES.get(spec.get("type")) if isinstance(spec.get("type"), str) else None
+        known = _KEYWORDS | _ANNOTATIONS | (_LENGTHS if kind == "string" else set())
+        if kind is None or set(spec) - known:
+            raise NotExpressible(f"the field {name} is not a plain value")
+        limits = tuple((key, spec[key]) for key in sorted(set(spec) & (known - _ANNOTATIONS - {"type"})))
+        found[name] = Column(name, kind, name in required, limits)
+    if required - set(found):
+        raise NotExpressible("a required field has no type")
+    return found
+
+
+_LIMITS: dict[str, Callable[[str, Any], str]] = {
+    "minimum": lambda name, value: f"{name} >= {literal(value)}",
+    "maximum": lambda name, value: f"{name} <= {literal(value)}",
+    "exclusiveMinimum": lambda name, value: f"{name} > {literal(value)}",
+    "exclusiveMaximum": lambda name, value: f"{name} < {literal(value)}",
+    "enum": lambda name, value: f"{name} IN ({', '.join(literal(item) for item in value)})",
+    "const": lambda name, value: f"{name} = {literal(value)}",
+    "minLength": lambda name, value: f"length({name}) >= {int(value)}",
+    "maxLength": lambda name, value: f"length({name}) <= {int(value)}",
+}
+
+
+def validity(columns: Mapping[str, Column]) -> str:
+    """Return the condition under which the schema accepts a row."""
+    parts = []
+    for column in columns.values():
+        if column.required:
+            parts.append(f"{column.sql} IS NOT NULL")
+        for keyword, value in column.limits:
+            values = value if keyword == "enum" else [value]
+            wanted = str if column.type == "string" and keyword not in _LENGTHS else (int, float)
+            if any(not isinstance(item, wanted) for item in values):
+                raise NotExpressible(f"the limit {keyword} of {column.name} is of another type")
+            parts.append(f"coalesce({_LIMITS[keyword](column.sql, value)}, TRUE)")
+    return " AND ".join(parts) or "TRUE"
+
+
+@dataclass(slots=True)
+class Translator:
+    """Translates conditions over one set of columns and gathers their hazards.
+
+    ``wide`` hazards are asked of the raw columns; whoever runs the SQL must make such values NULL before
+    the expressions see them, because integer overflow is an error in SQL even in a row that is left out.
+    """
+
+    columns: Mapping[str, Column]
+    wide: dict[str, None] = field(default_factory=dict)
+    hazards: dict[str, None] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def condition(self, node: ast.Node) -> str:
+        """Return the condition as SQL; raises NotExpressible."""
+        return self._typed(node, "bool").text
+
+    def hazard(self) -> str:
+        """Return the condition, over cleaned columns, under which a row must go to the row engine."""
+        return " OR ".join(f"coalesce({text}, FALSE)" for text in self.hazards) or "FALSE"
+
+    def wide_hazard(self) -> str:
+        """Return the condition, over raw columns, under which a row must go to the row engine."""
+        return " OR ".join(f"coalesce({text}, FALSE)" for text in self.wide) or "FALSE"
+
+    def _typed(self, node: ast.Node, *types: str) -> Sql:
+        found = self.translate(node)
+        if found.type not in types:
+            raise NotExpressible(f"{found.type} where {' or '.join(types)} is needed")
+        return found
+
+    def translate(self, node: ast.Node) -> Sql:
+        """Return one expression as SQL; raises NotExpressible."""
+        if isinstance(node, ast.Literal):
+            return self._literal(node)
+        if isinstance(node, ast.Ident):
+            return self._column(node.name)
+        if isinstance(node, ast.Call):
+            if node.function in _COMPARISONS:
+                return self._comparison(node)
+            if node.function in _ARITHMETIC:
+                return self._arithmetic(node)
+            handler = _HANDLERS.get(node.function)
+            if handler is not None:
+                return handler(self, node)
+            raise NotExpressible(f"the function {node.function} has no columnar form")
+        raise NotExpressible(f"{type(node).__name__} has no columnar form")
+
+    def _literal(self, node: ast.Literal) -> Sql:
+        if node.kind not in {"int", "double", "string", "bool"}:
+            raise NotExpressible(f"a {node.kind} constant has no columnar form")
+        value = node.value
+        most = abs(float(value)) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+        if not math.isfinite(most) or most > _INT64:
+            raise NotExpressible("the constant is too large")
+        if node.kind == "string" and "\x00" in str(value):
+            raise NotExpressible("the constant holds a NUL")
+        return Sql(literal(value), node.kind, most, value)
+
+    def _column(self, name: str) -> Sql:
+        column = self.columns.get(name)
+        if column is None:
+            raise NotExpressible(f"{name} is not a column")
+        self.used.add(name)
+        if column.type in {"int", "double"}:
+            self.wide[f"NOT ({column.sql} BETWEEN {-LIMIT} AND {LIMIT})"] = None
+            return Sql(column.sql, column.type, MOST)
+        return Sql(column.sql, column.type)
+
+    def _pair(self, node: ast.Call) -> tuple[Sql, Sql]:
+        left, right = self.translate(node.args[0]), self.translate(node.args[1])
+        return left, right
+
+    def _comparison(self, node: ast.Call) -> Sql:
+        left, right = self._pair(node)
+        if {left.type, right.type} == {"int", "double"}:
+            whole = left if left.type == "int" else right
+            if whole.most >= _EXACT:
+                raise NotExpressible("the integer may not be exact as a double")
+        elif left.type != right.type:
+            raise NotExpressible(f"{left.type} compared with {right.type}")
+        if left.type == "bool" and node.function not in {"_==_", "_!=_"}:
+            raise NotExpressible("booleans are compared for order")
+        return Sql(f"({left.text} {_COMPARISONS[node.function]} {right.text})", "bool")
+
+    def _arithmetic(self, node: ast.Call) -> Sql:
+        left, right = self._pair(node)
+        if left.type != right.type or left.type not in {"int", "double"}:
+            raise NotExpressible(f"{left.type} {node.function} {right.type}")
+        most = left.most * right.most if node.function == "_*_" else left.most + right.most
+        # Beyond 1e300 a double could become infinite, and infinity minus itself is not a number.
+        if not most < (_INT64 if left.type == "int" else 1e300):
+            raise NotExpressible("the result may overflow")
+        return Sql(f"({left.text} {_ARITHMETIC[node.function]} {right.text})", left.type, most)
+
+    def _logic(self, node: ast.Call) -> Sql:
+        word = "AND" if node.function == "_&&_" else "OR"
+        left, right = self._typed(node.args[0], "bool"), self._typed(node.args[1], "bool")
+        return Sql(f"({left.text} {word} {right.text})", "bool")
+
+    def _not(self, node: ast.Call) -> Sql:
+        return Sql(f"(NOT {self._typed(node.args[0], 'bool').text})", "bool")
+
+    def _minus(self, node: ast.Call) -> Sql:
+        inner = self._typed(node.args[0], "int", "double")
+        return Sql(f"(- {inner.text})", inner.type, inner.most)
+
+    def _divide(self, node: ast.Call) -> Sql:
+        left, right = self._pair(node)
+        if left.type != right.type or left.type not in {"int", "double"}:
+            raise NotExpressible(f"{left.type} {node.function} {right.type}")
+        if right.constant == 0:
+            raise NotExpressible("division by zero")
+        if right.constant is None:
+            self.hazards[f"{right.text} = 0"] = None
+        if node.function == "_%_":
+            if left.type != "int":
+                raise NotExpressible("the remainder of doubles is not in the language")
+            return Sql(f"({left.text} % {right.text})", "int", right.most)
+        if left.type == "int":
+            return Sql(f"({left.text} // {right.text})", "int", left.most)
+        if not math.isfinite(left.most):
+            raise NotExpressible("the dividend may be infinite")
+        # A tiny divisor may give infinity: good for a comparison, refused by further arithmetic.
+        constant = right.constant
+        most = left.most / abs(constant) if constant is not None else math.inf
+        return Sql(f"({left.text} / {right.text})", "double", most)
+
+    def _choice(self, node: ast.Call) -> Sql:
+        test = self._typed(node.args[0], "bool")
+        yes, no = self.translate(node.args[1]), self.translate(node.args[2])
+        if yes.type != no.type:
+            raise NotExpressible("the two outcomes differ in type")
+        text = f"(CASE WHEN {test.text} IS NULL THEN NULL WHEN {test.text} THEN {yes.text} ELSE {no.text} END)"
+        return Sql(text, yes.type, max(yes.most, no.most))
+
+    def _in(self, node: ast.Call) -> Sql:
+        item, among = self.translate(node.args[0]), node.args[1]
+        if not isinstance(among, ast.ListExpr) or among.optional_indices:
+            raise NotExpressible("membership of something that is not a list of constants")
+        values = [self.translate(part) for part in among.items]
+        if any(value.constant is None or value.type != item.type for value in values):
+            raise NotExpressible("membership of something that is not a list of constants")
+        if not values:
+            return Sql(f"(CASE WHEN {item.text} IS NULL THEN NULL ELSE FALSE END)", "bool")
+        return Sql(f"({item.text} IN ({', '.join(value.text for value in values)}))", "bool")
+
+    def _size(self, node: ast.Call) -> Sql:
+        inner = self._typed(node.target if node.target is not None else node.args[0], "string")
+        return Sql(f"length({inner.text})", "int", MOST)
+
+    def _affix(self, node: ast.Call) -> Sql:
+        names = {"startsWith": "starts_with", "endsWith": "ends_with", "contains": "contains"}
+        if node.target is None or len(node.args) != 1:
+            raise NotExpressible(f"{node.function} is called oddly")
+        text, part = self._typed(node.target, "string"), self._typed(node.args[0], "string")
+        return Sql(f"{names[node.function]}({text.text}, {part.text})", "bool")
+
+    def _double(self, node: ast.Call) -> Sql:
+        inner = self._typed(node.args[0], "int", "double")
+        if inner.type == "int" and inner.most >= _EXACT:
+            raise NotExpressible("the integer may not be exact as a double")
+        return Sql(f"({inner.text})::DOUBLE", "double", inner.most)
+
+    def _int(self, node: ast.Call) -> Sql:
+        inner = self._typed(node.args[0], "int", "double")
+        if inner.type == "int":
+            return inner
+        if inner.most >= _EXACT:
+            raise NotExpressible("the double may not fit an integer")
+        return Sql(f"(trunc({inner.text}))::BIGINT", "int", inner.most)
+
+
+_HANDLERS: dict[str, Callable[[Translator, ast.Call], Sql]] = {
+    "_&&_": Translator._logic,
+    "_||_": Translator._logic,
+    "!_": Translator._not,
+    "-_": Translator._minus,
+    "_/_": Translator._divide,
+    "_%_": Translator._divide,
+    "_?_:_": Translator._choice,
+    "@in": Translator._in,
+    "size": Translator._size,
+    "startsWith": Translator._affix,
+    "endsWith": Translator._affix,
+    "contains": Translator._affix,
+    "double": Translator._double,
+    "int": Translator._int,
+}
