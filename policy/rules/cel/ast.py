@@ -9,7 +9,8 @@ walks these classes; a new kind of node must be taught to all of them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Literal as OneOf
 
 LiteralKind = OneOf["int", "uint", "double", "string", "bytes", "bool", "null"]
@@ -36,7 +37,7 @@ class Literal:
 
     value: LiteralValue
     kind: LiteralKind
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Ident:
     """A name; a leading dot (look up from the root) is kept in it."""
 
     name: str
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Select:
     field: str
     test: bool = False
     optional: bool = False
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Index:
     operand: Node
     index: Node
     optional: bool = False
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Call:
     function: str
     args: tuple[Node, ...]
     target: Node | None = None
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class ListExpr:
 
     items: tuple[Node, ...]
     optional_indices: tuple[int, ...] = ()
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Entry:
     key: Node
     value: Node
     optional: bool = False
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class MapExpr:
     """`{key: value}`."""
 
     entries: tuple[Entry, ...]
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class MessageField:
     name: str
     value: Node
     optional: bool = False
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Message:
 
     type_name: str
     fields: tuple[MessageField, ...]
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Macro:
     target: Node
     variables: tuple[str, ...]
     args: tuple[Node, ...]
-    pos: int = field(default=0, compare=False, kw_only=True)
+    pos: int = attribute(default=0, compare=False, kw_only=True)
 
 
 Node = Literal | Ident | Select | Index | Call | ListExpr | MapExpr | Message | Macro

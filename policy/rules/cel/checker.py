@@ -303,7 +303,9 @@ class _Checker(MacroChecks):
         numbers = [only.element] if isinstance(only, ListType) else arg_types
         wrong = [found for found in numbers if found not in types.NUMBERS | {types.DYN}]
         if wrong or not arg_types:
-            self.report(node.pos, "no_overload", f"{name}() takes numbers, not {wrong[0] if wrong else 'nothing'}")
+            self.report(
+                node.pos, "no_overload", f"{name}() takes numbers, not {wrong[0] if wrong else 'nothing'}"
+            )
         return types.join(numbers)
 
     def equality(self, node: ast.Call, name: str, args: list[Node], arg_types: list[Type]) -> None:

@@ -1,4 +1,4 @@
-"""The part of the checker that knows constructed values and macros: what their variables are, what they give."""
+"""The part of the checker that knows constructed values and macros: their variables, and what they give."""
 
 from __future__ import annotations
 
@@ -115,9 +115,7 @@ class MacroChecks(ABC):
 
     def result_type(self, node: ast.Macro, target: Type, found: list[Type]) -> Type:
         """Return what a macro gives, from the types of its parts."""
-        if node.kind in {"all", "exists", "exists_one", "filter"}:
-            self.condition(node.args[0], found[0], f"{node.kind}()")
-        elif len(found) == 2:
+        if node.kind in {"all", "exists", "exists_one", "filter"} or len(found) == 2:
             self.condition(node.args[0], found[0], f"{node.kind}()")
         body = found[-1]
         if node.kind in {"all", "exists", "exists_one"}:

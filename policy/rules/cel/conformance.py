@@ -7,7 +7,7 @@ an error of whatever wording. Unless the case disables it, the expression is als
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,9 +103,9 @@ def decode(encoded: Mapping[str, Any]) -> Any:
         return values.build_map([(decode(key), decode(item)) for key, item in value])
     if kind == "double":
         return float(value)
-    readers = {
+    readers: dict[str, Callable[[Any], Any]] = {
         "int": int,
-        "uint": lambda text: values.Uint(text),
+        "uint": values.Uint,
         "bytes": bytes.fromhex,
         "type": values.TypeValue,
         "duration": times.parse_duration,

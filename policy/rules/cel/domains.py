@@ -24,9 +24,9 @@ def can_hold(domain: Domain, sign: str, constant: Any) -> bool:
     low, high = domain.minimum, domain.maximum
     may_be_less = low is None or low < constant
     may_be_more = high is None or high > constant
-    may_be_equal = (low is None or low < constant or (low == constant and not domain.is_minimum_exclusive)) and (
-        high is None or high > constant or (high == constant and not domain.is_maximum_exclusive)
-    )
+    may_be_equal = (
+        low is None or low < constant or (low == constant and not domain.is_minimum_exclusive)
+    ) and (high is None or high > constant or (high == constant and not domain.is_maximum_exclusive))
     return {
         "==": may_be_equal,
         "<": may_be_less,

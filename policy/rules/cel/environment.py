@@ -39,7 +39,7 @@ class Environment:
         return True if found is None else found.required
 
     def bind(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values of the variables from JSON data. Raises EvaluationProblem for an impossible one."""
+        """Return the values of the variables from JSON data. Raises EvaluationProblem."""
         return {name: from_json(value, self.variables.get(name, types.DYN)) for name, value in data.items()}
 
 
@@ -55,7 +55,7 @@ def candidates(name: str, container: str) -> Iterator[str]:
 
 
 def from_json(value: Any, expected: Type = types.DYN) -> Any:
-    """Return JSON data as a value of the expected type; what does not fit is left for evaluation to refuse."""
+    """Return JSON data as a value of the expected type; what does not fit is left to evaluation."""
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float):

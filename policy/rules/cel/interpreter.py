@@ -205,7 +205,7 @@ class _Run:
         for part in node.args:
             value = self.attempt(part, scope)
             if value is decisive:
-                return decisive
+                return bool(decisive)
             if isinstance(value, EvaluationProblem):
                 problems.append(value)
             elif not isinstance(value, bool):
@@ -315,11 +315,13 @@ class _Run:
         for inner in steps:
             value = self.attempt(node.args[0], inner)
             if value is decisive:
-                return decisive
+                return bool(decisive)
             if isinstance(value, EvaluationProblem):
                 problem = problem or value
             elif not isinstance(value, bool):
-                problem = problem or NoSuchOverload(f"no such overload: {values.kind(value)} in {node.kind}()")
+                problem = problem or NoSuchOverload(
+                    f"no such overload: {values.kind(value)} in {node.kind}()"
+                )
         if problem is not None:
             raise problem
         return not decisive
@@ -330,7 +332,9 @@ class _Run:
         if node.kind in {"map", "transformList"}:
             result: Any = [self.evaluate(body, inner) for inner in chosen]
         elif node.kind == "transformMap":
-            result = values.build_map([(inner[node.variables[0]], self.evaluate(body, inner)) for inner in chosen])
+            result = values.build_map(
+                [(inner[node.variables[0]], self.evaluate(body, inner)) for inner in chosen]
+            )
         else:
             entries = [self.entries(self.evaluate(body, inner)) for inner in chosen]
             result = values.build_map([pair for pairs in entries for pair in pairs])

@@ -17,7 +17,10 @@ from policy.rules.cel.values import INT_MAX, UINT_MAX
 
 KEYWORDS = frozenset({"true", "false", "null", "in"})
 RESERVED = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
+    (
+        *("as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop"),
+        *("package", "namespace", "return", "var", "void", "while"),
+    )
 )
 
 _TOKEN = re.compile(
@@ -149,7 +152,9 @@ def _string(source: str, match: re.Match[str]) -> tuple[Token, int]:
     text = body[1]
     if "b" in prefix:
         content = text if raw else None
-        decoded: Any = _bytes(source, body.start(1), text) if content is None else _encode(source, start, text)
+        decoded: Any = (
+            _bytes(source, body.start(1), text) if content is None else _encode(source, start, text)
+        )
         return Token("bytes", source[start : body.end()], start, decoded), body.end()
     decoded = text if raw else _text(source, body.start(1), text)
     _encode(source, start, decoded)

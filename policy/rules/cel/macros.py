@@ -77,7 +77,7 @@ def _cel_namespace(source: str, name: str, args: tuple[Node, ...], pos: int) -> 
     if name == "index" and len(args) == 1:
         number = args[0]
         if isinstance(number, ast.Literal) and number.kind == "int" and int(number.value or 0) >= 0:
-            return ast.Ident(f"@index{number.value}", pos=pos)
+            return ast.Ident(f"@index{int(number.value or 0)}", pos=pos)
         raise lexer.problem(source, pos, "cel.index() takes a number")
     return None
 

@@ -119,9 +119,7 @@ DYN = SimpleType("dyn")
 TIMESTAMP = SimpleType("timestamp")
 DURATION = SimpleType("duration")
 TYPE = SimpleType("type")
-SIMPLE = {
-    t.name: t for t in (INT, UINT, DOUBLE, STRING, BYTES, BOOL, NULL, DYN, TIMESTAMP, DURATION, TYPE)
-}
+SIMPLE = {t.name: t for t in (INT, UINT, DOUBLE, STRING, BYTES, BOOL, NULL, DYN, TIMESTAMP, DURATION, TYPE)}
 NUMBERS = frozenset({INT, UINT, DOUBLE})
 
 Bindings = dict[str, Type]

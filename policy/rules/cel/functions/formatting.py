@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 from policy.rules.cel import values
@@ -132,7 +133,7 @@ def _hexadecimal(value: Any) -> str:
     return f"{int(value):x}"
 
 
-_WRITERS = {
+_WRITERS: dict[str, Callable[[Any], str]] = {
     "s": text,
     "d": _decimal,
     "f": text,

@@ -41,9 +41,7 @@ def value_of(optional: Optional) -> Any:
     return optional.value
 
 
-@overload(
-    "optional.unwrap(list<optional<A>>) -> list<A>", "(list<optional<A>>) unwrapOpt() -> list<A>"
-)
+@overload("optional.unwrap(list<optional<A>>) -> list<A>", "(list<optional<A>>) unwrapOpt() -> list<A>")
 def unwrap(items: list[Any]) -> list[Any]:
     """Return the values of the optionals that have one."""
     if not all(isinstance(item, Optional) for item in items):

@@ -11,7 +11,7 @@ import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from policy.rules.cel import types, values
 from policy.rules.cel.problems import EvaluationProblem, NoSuchOverload
@@ -44,10 +44,13 @@ _TABLE: dict[tuple[str, bool], list[Overload]] = {}
 _SIGNATURE = re.compile(r"(?:\((?P<target>[^)]*)\) )?(?P<name>[^( ]+)\((?P<params>.*)\) -> (?P<result>.+)")
 
 
-def overload(*signatures: str) -> Callable[[Implementation], Implementation]:
+Decorated = TypeVar("Decorated", bound=Implementation)
+
+
+def overload(*signatures: str) -> Callable[[Decorated], Decorated]:
     """Register the decorated function under each signature."""
 
-    def register(implementation: Implementation) -> Implementation:
+    def register(implementation: Decorated) -> Decorated:
         for signature in signatures:
             add(signature, implementation)
         return implementation

@@ -6,7 +6,7 @@ knows what time it is.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import functools
 import re
 import zoneinfo
@@ -33,8 +33,8 @@ _UNITS = {
     "μs": 1_000,
     "ns": 1,
 }
-_EPOCH = datetime.date(1970, 1, 1).toordinal()
-_ORIGIN = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = dt.date(1970, 1, 1).toordinal()
+_ORIGIN = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def parse_timestamp(text: str) -> Timestamp:
@@ -44,8 +44,8 @@ def parse_timestamp(text: str) -> Timestamp:
         raise EvaluationProblem(f"not a timestamp: {text[:60]!r}")
     year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
     try:
-        days = datetime.date(year, month, day).toordinal() - _EPOCH
-        datetime.time(hour, minute, second)
+        days = dt.date(year, month, day).toordinal() - _EPOCH
+        dt.time(hour, minute, second)
     except ValueError as error:
         raise EvaluationProblem(f"not a timestamp: {text[:60]!r}") from error
     seconds = days * 86_400 + hour * 3600 + minute * 60 + second
@@ -57,7 +57,7 @@ def parse_timestamp(text: str) -> Timestamp:
 def format_timestamp(moment: Timestamp) -> str:
     """Write an RFC 3339 date-time in UTC, with as many digits of the second as it needs."""
     seconds, nanos = divmod(moment.nanoseconds, NANOS)
-    local = _ORIGIN + datetime.timedelta(seconds=seconds)
+    local = _ORIGIN + dt.timedelta(seconds=seconds)
     return f"{local.year:04d}-{local:%m-%dT%H:%M:%S}{_fraction(nanos)}Z"
 
 
@@ -80,7 +80,7 @@ def format_duration(span: Duration) -> str:
     return f"{'-' if span.nanoseconds < 0 else ''}{seconds}{_fraction(nanos)}s"
 
 
-def from_datetime(moment: datetime.datetime) -> Timestamp:
+def from_datetime(moment: dt.datetime) -> Timestamp:
     """Return an aware datetime as a timestamp."""
     difference = moment - _ORIGIN
     seconds = difference.days * 86_400 + difference.seconds
@@ -105,27 +105,27 @@ def _zone_names() -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=512)
-def _zone(name: str) -> datetime.tzinfo:
+def _zone(name: str) -> dt.tzinfo:
     if name in {"UTC", "Z", ""}:
-        return datetime.UTC
+        return dt.UTC
     if _OFFSET.fullmatch(name):
-        return datetime.timezone(datetime.timedelta(seconds=_offset_seconds(name)))
+        return dt.timezone(dt.timedelta(seconds=_offset_seconds(name)))
     if name in _zone_names():
         return zoneinfo.ZoneInfo(name)
     raise EvaluationProblem(f"not a time zone: {name[:60]!r}")
 
 
-def local_time(moment: Timestamp, zone: str = "UTC") -> datetime.datetime:
+def local_time(moment: Timestamp, zone: str = "UTC") -> dt.datetime:
     """Return an instant as a datetime of a time zone."""
     try:
-        utc = _ORIGIN + datetime.timedelta(seconds=moment.nanoseconds // NANOS)
+        utc = _ORIGIN + dt.timedelta(seconds=moment.nanoseconds // NANOS)
         return utc.astimezone(_zone(zone))
     except OverflowError as error:
         raise EvaluationProblem("range error: local time outside years 1 to 9999") from error
 
 
 def _register_getters() -> None:
-    getters: dict[str, Callable[[datetime.datetime], int]] = {
+    getters: dict[str, Callable[[dt.datetime], int]] = {
         "getFullYear": lambda t: t.year,
         "getMonth": lambda t: t.month - 1,
         "getDate": lambda t: t.day,
