@@ -24,14 +24,20 @@ class Client:
         self.profile = profile
         headers = {"X-Api-Key": profile.key} if profile.key else {}
         self._http = httpx.Client(
-            base_url=profile.url, headers=headers, transport=transport, timeout=timeout, follow_redirects=False
+            base_url=profile.url,
+            headers=headers,
+            transport=transport,
+            timeout=timeout,
+            follow_redirects=False,
         )
 
     def close(self) -> None:
         """Release the connection."""
         self._http.close()
 
-    def call(self, method: str, path: str, *, root: bool = False, write_key: bool = False, **options: Any) -> Any:
+    def call(
+        self, method: str, path: str, *, root: bool = False, write_key: bool = False, **options: Any
+    ) -> Any:
         """Send one request and return the decoded answer; raises Stop.
 
         ``root`` addresses the server itself instead of the API; ``write_key`` adds an Idempotency-Key.
@@ -115,4 +121,6 @@ def _decoded(response: httpx.Response) -> Any:
     try:
         return response.json()
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise exits.Stop("The server's answer is not JSON. Is the address right?", exits.INFRASTRUCTURE) from error
+        raise exits.Stop(
+            "The server's answer is not JSON. Is the address right?", exits.INFRASTRUCTURE
+        ) from error

@@ -89,7 +89,9 @@ def _json_lines(source: str, text: str) -> Iterator[dict[str, Any]]:
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise exits.Stop(f"{source}, line {number} is not valid JSON: {error.msg}", exits.INPUT) from error
+            raise exits.Stop(
+                f"{source}, line {number} is not valid JSON: {error.msg}", exits.INPUT
+            ) from error
         if not isinstance(row, dict):
             raise exits.Stop(f"{source}, line {number} is not a JSON object.", exits.INPUT)
         yield row
@@ -107,5 +109,9 @@ def _from_cell(value: str) -> Any:
         # A leading zero or plus is a code (a postcode, a phone number), not a quantity.
         if value.strip().lstrip("-")[:1] == "0" and value.strip().lstrip("-")[1:2].isdigit():
             return value
-        return value if value.strip().startswith("+") or number != number or abs(number) == float("inf") else number
+        return (
+            value
+            if value.strip().startswith("+") or number != number or abs(number) == float("inf")
+            else number
+        )
     return value

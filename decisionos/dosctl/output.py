@@ -37,7 +37,13 @@ class Output:
         sys.stdout.write(text + "\n")
 
     def rows(
-        self, value: Any, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, title: str = "", empty: str = ""
+        self,
+        value: Any,
+        rows: Iterable[Mapping[str, Any]],
+        columns: Sequence[str],
+        *,
+        title: str = "",
+        empty: str = "",
     ) -> None:
         """Print rows as a table, or ``value`` as JSON."""
         if self.as_json:
@@ -49,8 +55,12 @@ class Output:
             return
         table = Table(title=title or None, title_justify="left", header_style="bold")
         for column in columns:
-            numeric = all(isinstance(row.get(column), int | float) or row.get(column) is None for row in listed)
-            table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+            numeric = all(
+                isinstance(row.get(column), int | float) or row.get(column) is None for row in listed
+            )
+            table.add_column(
+                column.replace("_", " "), justify="right" if numeric else "left", overflow="fold"
+            )
         for row in listed:
             table.add_row(*(escape(cell(row.get(column))) for column in columns))
         self.console.print(table)
@@ -60,7 +70,9 @@ class Output:
         if self.as_json:
             self.json(value)
             return
-        table = Table(title=title or None, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+        table = Table(
+            title=title or None, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0)
+        )
         table.add_column(style="dim")
         table.add_column(overflow="fold")
         for name, fact in facts.items():

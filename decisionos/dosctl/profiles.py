@@ -60,7 +60,8 @@ def save(profile: Profile) -> Path:
         raise exits.Stop("A profile is named with letters, digits, - and _ only.", exits.INPUT)
     kept = {**load(), profile.name: profile}
     text = "".join(
-        f"[{name}]\nurl = {_quoted(entry.url)}\nkey = {_quoted(entry.key)}\n\n" for name, entry in sorted(kept.items())
+        f"[{name}]\nurl = {_quoted(entry.url)}\nkey = {_quoted(entry.key)}\n\n"
+        for name, entry in sorted(kept.items())
     )
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -90,5 +91,7 @@ def choose(name: str | None) -> Profile:
     if not url:
         raise exits.Stop("No server is known. Run `dosctl login`, or set DOS_URL and DOS_KEY.", exits.INPUT)
     if not url.startswith(("http://", "https://")):
-        raise exits.Stop(f"The server's address must begin with http:// or https://, not {url!r}.", exits.INPUT)
+        raise exits.Stop(
+            f"The server's address must begin with http:// or https://, not {url!r}.", exits.INPUT
+        )
     return Profile(wanted, url.rstrip("/"), key)

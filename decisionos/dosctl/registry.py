@@ -51,7 +51,6 @@ _CONTRACT = _arg("contract", help="the contract's name")
 _DECISION = _arg("decision", help="the decision's id")
 _DIR = _arg("dir", help="the pack's folder")
 _ROWS = _arg("rows", help="a .csv, .json or .jsonl file, or - for JSON lines on standard input")
-_ENVIRONMENT = _arg("--environment", help="dev, stage or prod")
 
 COMMANDS: tuple[Command, ...] = (
     _command(
@@ -60,8 +59,16 @@ COMMANDS: tuple[Command, ...] = (
         "store a server and a key in the profile file",
         _arg("--url", help="the server's address (or DOS_URL)"),
         _arg("--key-stdin", help="read the key from standard input", **_FLAG),
-        _arg("--ready", nargs="?", const="", metavar="FILE", help="take both from the ready.json of `make run`"),
-        _arg("--as", dest="who", default="admin", choices=("agent", "admin", "auditor"), help="whose key (admin)"),
+        _arg(
+            "--ready", nargs="?", const="", metavar="FILE", help="take both from the ready.json of `make run`"
+        ),
+        _arg(
+            "--as",
+            dest="who",
+            default="admin",
+            choices=("agent", "admin", "auditor"),
+            help="whose key (admin)",
+        ),
         _arg("--no-check", help="store without asking the server", **_FLAG),
     ),
     _command("whoami", "session:whoami", "show who the key belongs to and what it may do"),
@@ -144,10 +151,8 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _command("pack import", "packs:import_pack", "send a signed pack to the server", _DIR),
     _command("pack list", "packs:listing", "list imported packs and what is active", _LIMIT),
-    _command(
-        "pack activate", "packs:activate", "make a version active", _arg("name"), _arg("version"), _ENVIRONMENT
-    ),
-    _command("pack rollback", "packs:rollback", "make the version before active", _arg("name"), _ENVIRONMENT),
+    _command("pack activate", "packs:activate", "make a version active", _arg("name"), _arg("version")),
+    _command("pack rollback", "packs:rollback", "make the version before active", _arg("name")),
     _command(
         "rules lint",
         "rules:lint",
@@ -175,12 +180,33 @@ COMMANDS: tuple[Command, ...] = (
         _arg("--schema", help="the contract's input schema (.json)"),
     ),
     _command(
-        "contract show", "contracts:show", "show a contract of the server", _CONTRACT, _arg("--version", help="this one")
+        "contract show",
+        "contracts:show",
+        "show a contract of the server",
+        _CONTRACT,
+        _arg("--version", help="this one"),
     ),
-    _command("contract validate", "contracts:validate", "check a contract file", _arg("file", help="a contract (.yaml)")),
-    _command("ledger verify", "ledger:verify", "check the chain and its checkpoints", _arg(
-        "file", nargs="?", help="an export (.ndjson) to check here; the server checks its own when left out"
-    ), _arg("--public-key", metavar="FILE", help="the checkpoint keys (JSON of the export's server), with a file")),
+    _command(
+        "contract validate",
+        "contracts:validate",
+        "check a contract file",
+        _arg("file", help="a contract (.yaml)"),
+    ),
+    _command(
+        "ledger verify",
+        "ledger:verify",
+        "check the chain and its checkpoints",
+        _arg(
+            "file",
+            nargs="?",
+            help="an export (.ndjson) to check here; the server checks its own when left out",
+        ),
+        _arg(
+            "--public-key",
+            metavar="FILE",
+            help="the checkpoint keys (JSON of the export's server), with a file",
+        ),
+    ),
     _command(
         "ledger export",
         "ledger:export",
@@ -189,7 +215,10 @@ COMMANDS: tuple[Command, ...] = (
         _arg("--since", type=int, help="from this sequence number on"),
     ),
     _command(
-        "ledger proof", "ledger:proof", "prove that one entry is in the ledger", _arg("entry", help="the entry's id")
+        "ledger proof",
+        "ledger:proof",
+        "prove that one entry is in the ledger",
+        _arg("entry", help="the entry's id"),
     ),
     _command(
         "consent grant",
@@ -198,7 +227,9 @@ COMMANDS: tuple[Command, ...] = (
         _arg("subject", help="the subject's id"),
         _arg("--purpose", required=True),
         _arg("--scope", action="append", default=[], help="a scope; repeat for more"),
-        _arg("--document", required=True, metavar="HASH", help="the hash of the document the person agreed to"),
+        _arg(
+            "--document", required=True, metavar="HASH", help="the hash of the document the person agreed to"
+        ),
         _arg("--ttl", type=int, metavar="SECONDS", help="how long it holds"),
     ),
     _command(
@@ -222,7 +253,9 @@ COMMANDS: tuple[Command, ...] = (
         _arg("--scope", action="append", default=[], help="narrow the key; repeat for more"),
         _arg("--expires-in-days", type=int, help="when it ends"),
     ),
-    _command("keys revoke", "keys:revoke", "end an API key at once", _arg("key", help="the key's id or prefix")),
+    _command(
+        "keys revoke", "keys:revoke", "end an API key at once", _arg("key", help="the key's id or prefix")
+    ),
     _command("keys list", "keys:listing", "list API keys; never their secrets", _LIMIT),
     _command("evidence controls", "evidence:controls", "run the six minimum controls; exit 2 when one fails"),
     _command(

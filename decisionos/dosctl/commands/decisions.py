@@ -27,7 +27,9 @@ def decide(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.context:
         body["context"] = inputs.read_object(arguments.context)
     headers = {"Idempotency-Key": arguments.idempotency_key} if arguments.idempotency_key else {}
-    answer = context.client().call("POST", f"/decide/{arguments.contract}", json=body, headers=headers, write_key=True)
+    answer = context.client().call(
+        "POST", f"/decide/{arguments.contract}", json=body, headers=headers, write_key=True
+    )
     _show(context, answer)
     return exits.DONE
 
@@ -51,7 +53,9 @@ def _show(context: Context, answer: dict[str, Any]) -> None:
 def batch(context: Context, arguments: argparse.Namespace) -> int:
     """Send rows as NDJSON and print or store one answer a line; a row that fails ends with 4."""
     rows = inputs.read_rows(arguments.rows)
-    content = "".join(json.dumps(row if "input" in row else {"input": row}, ensure_ascii=False) + "\n" for row in rows)
+    content = "".join(
+        json.dumps(row if "input" in row else {"input": row}, ensure_ascii=False) + "\n" for row in rows
+    )
     lines = context.client().lines(
         "POST",
         f"/decide/{arguments.contract}/batch",
@@ -105,5 +109,7 @@ def listing(context: Context, arguments: argparse.Namespace) -> int:
     }
     params = {name: value for name, value in wanted.items() if value}
     rows = context.client().pages("/decisions", params, most=arguments.limit)
-    context.output.rows(rows, rows, _LIST, empty="No decisions yet. `dosctl decide CONTRACT INPUT` makes one.")
+    context.output.rows(
+        rows, rows, _LIST, empty="No decisions yet. `dosctl decide CONTRACT INPUT` makes one."
+    )
     return exits.DONE

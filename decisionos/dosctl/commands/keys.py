@@ -26,10 +26,14 @@ def revoke(context: Context, arguments: argparse.Namespace) -> int:
     """End a key, named by id or by the prefix that lists show."""
     api = context.client()
     found = [
-        row for row in api.pages("/keys", {}, most=1000) if arguments.key in {str(row.get("id")), row.get("prefix")}
+        row
+        for row in api.pages("/keys", {}, most=1000)
+        if arguments.key in {str(row.get("id")), row.get("prefix")}
     ]
     if len(found) != 1:
-        raise exits.Stop(f"{len(found)} keys are named {arguments.key!r}; exactly one is needed.", exits.INPUT)
+        raise exits.Stop(
+            f"{len(found)} keys are named {arguments.key!r}; exactly one is needed.", exits.INPUT
+        )
     answer = api.call("DELETE", f"/keys/{found[0]['id']}", write_key=True)
     told = answer or {"id": found[0]["id"], "status": "revoked"}
     context.output.facts(told, told)
