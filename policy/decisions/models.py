@@ -20,7 +20,7 @@ class ContractVersion(TenantModel):
     output_schema = models.JSONField(default=dict, blank=True)
     rulesets = models.JSONField(help_text="ordered: [{name, version}]")
     label_key = models.CharField(max_length=63, blank=True, default="")
-    checklist = models.JSONField(default=list, blank=True, help_text="documents that every review asks for")
+    checklist = models.JSONField(default=dict, blank=True, help_text="documents by class")
     purpose = models.CharField(max_length=63, blank=True, default="", help_text="consent that must stand")
     state = models.CharField(max_length=8, choices=ContractState.choices, default=ContractState.DRAFT)
     digest = models.CharField(max_length=64, editable=False)

@@ -11,7 +11,6 @@ import datetime
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
@@ -52,7 +51,7 @@ def publishers() -> dict[str, bytes]:
         if len(public) != 32 or not key_id:
             raise ImproperlyConfigured(f"DOS_PACK_PUBLISHERS: {key_id!r} must be id:base64 of 32 bytes.")
         found[key_id] = public
-    return {**keys.public_keys(PURPOSE), **found}
+    return {**{key.kid: key.raw for key in keys.public_keys(PURPOSE)}, **found}
 
 
 def sign_folder(folder: Path) -> dict[str, bytes]:
@@ -62,8 +61,8 @@ def sign_folder(folder: Path) -> dict[str, bytes]:
 
 def sign_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files with a manifest and a signature by the installation's own key."""
-    key_id = keys.current_key_id(PURPOSE)
-    return format.seal(files, key_id=key_id, sign=lambda data: keys.sign(PURPOSE, data).signature)
+    key_id = keys.ensure_key(PURPOSE).kid
+    return format.seal(files, key_id=key_id, sign=lambda data: keys.sign(PURPOSE, data).value)
 
 
 def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
@@ -88,10 +87,7 @@ def _parts(pack: format.Pack, folder: str, actor: str) -> list[components.Part]:
 
 def _install_rulesets(pack: format.Pack, actor: str) -> None:
     for part in _parts(pack, "rulesets", actor):
-        source = part.content.decode("utf-8", errors="strict")
-        document = yaml.safe_load(source)
-        version = str((document or {}).get("version", pack.version)) if isinstance(document, dict) else ""
-        rules.save_ruleset_version(source=source, version=version or pack.version, created_by=actor)
+        rules.save_ruleset_version(source=part.content.decode(), version=pack.version, created_by=actor)
 
 
 @transaction.atomic
@@ -110,7 +106,7 @@ def import_pack(*, files: Mapping[str, bytes], actor: str, now: datetime.datetim
         return present
     try:
         _install_rulesets(pack, actor)
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
         raise format.PackInvalid("A ruleset of the pack cannot be read.") from error
     for folder, installer in components.installers().items():
         installer.install(_parts(pack, folder, actor))

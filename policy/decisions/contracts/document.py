@@ -27,6 +27,8 @@ _KNOWN = {
     "checklist",
     "purpose",
 }
+_SHORT = {"input": "input_schema", "output": "output_schema"}
+CLASSES = ("approve", "review", "reject")
 
 
 class ContractInvalid(errors.Invalid):
@@ -55,7 +57,7 @@ class ContractDocument:
     output_schema: dict[str, Any] = field(default_factory=dict)
     description: str = ""
     label_key: str = ""
-    checklist: tuple[str, ...] = ()
+    checklist: dict[str, list[str]] = field(default_factory=dict)
     purpose: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -68,7 +70,7 @@ class ContractDocument:
             "output_schema": self.output_schema,
             "rulesets": [{"name": ref.name, "version": ref.version} for ref in self.rulesets],
             "label_key": self.label_key,
-            "checklist": list(self.checklist),
+            "checklist": self.checklist,
             "purpose": self.purpose,
         }
 
@@ -101,22 +103,33 @@ def _schema_problem(schema: Any) -> str:
     return ""
 
 
-def _refs(value: Any) -> tuple[tuple[RulesetRef, ...], list[dict[str, str]]]:
+def _refs(value: Any, default: str) -> tuple[tuple[RulesetRef, ...], list[dict[str, str]]]:
     if not isinstance(value, list) or not value:
         return (), [{"pointer": "/rulesets", "message": "must list at least one ruleset"}]
     refs, problems = [], []
     for at, item in enumerate(value):
         if isinstance(item, dict) and isinstance(item.get("name"), str) and isinstance(item.get("version"), str):
             refs.append(RulesetRef(item["name"], item["version"]))
+        elif isinstance(item, str) and default:
+            refs.append(RulesetRef(item, default))
         else:
             problems.append({"pointer": f"/rulesets/{at}", "message": "must have a name and a version"})
     return tuple(refs), problems
 
 
-def parse(value: Mapping[str, Any]) -> ContractDocument:
-    """Return the document; raises ContractInvalid naming every wrong field."""
+def _checklist(value: Any) -> tuple[dict[str, list[str]], list[dict[str, str]]]:
+    if isinstance(value, dict) and all(
+        key in CLASSES and isinstance(items, list) and all(isinstance(item, str) for item in items)
+        for key, items in value.items()
+    ):
+        return {key: list(items) for key, items in value.items()}, []
+    return {}, [{"pointer": "/checklist", "message": "must list documents by class"}]
+
+
+def _plain_fields(value: Mapping[str, Any]) -> list[dict[str, str]]:
     problems = [
-        {"pointer": f"/{key}", "message": "is not a field of a contract"} for key in sorted(set(value) - _KNOWN)
+        {"pointer": f"/{key}", "message": "is not a field of a contract"}
+        for key in sorted(set(value) - _KNOWN - set(_SHORT))
     ]
     for key, pattern in (("name", _NAME), ("version", _VERSION)):
         if not isinstance(value.get(key), str) or not pattern.match(value[key]):
@@ -124,9 +137,19 @@ def parse(value: Mapping[str, Any]) -> ContractDocument:
     for key in ("description", "label_key", "purpose"):
         if not isinstance(value.get(key, ""), str):
             problems.append({"pointer": f"/{key}", "message": "must be text"})
-    checklist = value.get("checklist", [])
-    if not isinstance(checklist, list) or any(not isinstance(item, str) for item in checklist):
-        problems.append({"pointer": "/checklist", "message": "must be a list of texts"})
+    return problems
+
+
+def parse(given: Mapping[str, Any], *, ruleset_version: str = "") -> ContractDocument:
+    """Return the document; raises ContractInvalid naming every wrong field.
+
+    A file may write ``input`` and ``output`` for the two schemas. ``ruleset_version`` is the version of
+    rulesets that are named alone, as in a pack, which carries its rulesets with it.
+    """
+    value = {_SHORT.get(key, key): item for key, item in given.items()}
+    problems = _plain_fields(value)
+    checklist, wrong = _checklist(value.get("checklist", {}))
+    problems += wrong
     schema, output = value.get("input_schema"), value.get("output_schema") or {}
     if message := _schema_problem(schema):
         problems.append({"pointer": "/input_schema", "message": message})
@@ -134,7 +157,7 @@ def parse(value: Mapping[str, Any]) -> ContractDocument:
         problems.append({"pointer": "/input_schema/type", "message": "must be object"})
     if message := _schema_problem(output):
         problems.append({"pointer": "/output_schema", "message": message})
-    refs, wrong = _refs(value.get("rulesets"))
+    refs, wrong = _refs(value.get("rulesets"), ruleset_version)
     problems += wrong
     if problems:
         raise ContractInvalid("Some fields of the contract are not acceptable.", errors=problems)
@@ -146,6 +169,6 @@ def parse(value: Mapping[str, Any]) -> ContractDocument:
         output_schema=dict(output),
         description=value.get("description", "").strip(),
         label_key=value.get("label_key", ""),
-        checklist=tuple(checklist),
+        checklist=checklist,
         purpose=value.get("purpose", ""),
     )

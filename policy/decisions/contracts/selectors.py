@@ -51,7 +51,7 @@ def document_of(row: ContractVersion) -> ContractDocument:
         output_schema=row.output_schema,
         description=row.description,
         label_key=row.label_key,
-        checklist=tuple(row.checklist),
+        checklist=dict(row.checklist),
         purpose=row.purpose,
     )
 

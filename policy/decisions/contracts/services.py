@@ -54,7 +54,7 @@ def save_contract(*, value: document.ContractDocument, actor: str) -> ContractVe
         output_schema=value.output_schema,
         rulesets=[{"name": ref.name, "version": ref.version} for ref in value.rulesets],
         label_key=value.label_key,
-        checklist=list(value.checklist),
+        checklist=value.checklist,
         purpose=value.purpose,
         digest=value.digest,
         created_by=actor,
@@ -108,16 +108,20 @@ def roll_back_contract(*, name: str, actor: str, now: datetime.datetime) -> Cont
     return back
 
 
+def _of(part: Part) -> document.ContractDocument:
+    return document.parse(document.load(part.content), ruleset_version=part.pack_version)
+
+
 class PackContracts:
     """Installs the contracts of a pack."""
 
     def install(self, parts: list[Part]) -> None:
         """Save every contract as a draft."""
         for part in parts:
-            save_contract(value=document.parse(document.load(part.content)), actor=part.actor)
+            save_contract(value=_of(part), actor=part.actor)
 
     def activate(self, parts: list[Part]) -> None:
         """Put every contract in force."""
         for part in parts:
-            value = document.parse(document.load(part.content))
+            value = _of(part)
             activate_contract(name=value.name, version=value.version, actor=part.actor, now=clock.now())

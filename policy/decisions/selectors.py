@@ -1,0 +1,123 @@
+"""Reads of decisions."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+import orjson
+from django.db.models import QuerySet
+
+from decisionos.kernel import encryption, errors
+from policy.decisions.models import Backtest, Decision
+from policy.decisions.pipeline import SEALED_CONTEXT
+
+MASKED = "•••"
+
+
+class DecisionNotFound(errors.NotFound):
+    """There is no such decision in this organization."""
+
+    code = "decision_not_found"
+    title = "There is no such decision"
+
+
+class BacktestNotFound(errors.NotFound):
+    """There is no such evaluation in this organization."""
+
+    code = "backtest_not_found"
+    title = "There is no such evaluation"
+
+
+def get_decision(*, decision_id: uuid.UUID) -> Decision:
+    """Return one decision; raises DecisionNotFound."""
+    found = Decision.objects.filter(id=decision_id).first()
+    if found is None:
+        raise DecisionNotFound(f"There is no decision {decision_id}.")
+    return found
+
+
+def get_backtest(*, backtest_id: uuid.UUID) -> Backtest:
+    """Return one evaluation without its rows; raises BacktestNotFound."""
+    found = Backtest.objects.defer("upload").filter(id=backtest_id).first()
+    if found is None:
+        raise BacktestNotFound(f"There is no evaluation {backtest_id}.")
+    return found
+
+
+def list_decisions(
+    *,
+    contract: str = "",
+    decision_class: str = "",
+    reason: str = "",
+    subject: str = "",
+    start: datetime.datetime | None = None,
+    end: datetime.datetime | None = None,
+) -> QuerySet[Decision]:
+    """Return decisions, newest first; ``start`` is included, ``end`` is not."""
+    found = Decision.objects.order_by("-id")
+    given = {"contract": contract, "decision_class": decision_class, "subject_ref": subject}
+    found = found.filter(**{name: value for name, value in given.items() if value})
+    if reason:
+        found = found.filter(reasons__contains=[reason])
+    if start is not None:
+        found = found.filter(decided_at__gte=start)
+    return found.filter(decided_at__lt=end) if end is not None else found
+
+
+def opened(row: Decision) -> dict[str, Any]:
+    """Return the sealed input and answer."""
+    value: dict[str, Any] = orjson.loads(encryption.open_sealed(bytes(row.sealed), context=SEALED_CONTEXT))
+    return value
+
+
+def summary(row: Decision) -> dict[str, Any]:
+    """Return a decision as a list shows it; nothing sealed is opened."""
+    return {
+        "decision_id": str(row.id),
+        "contract": row.contract,
+        "contract_version": row.contract_version,
+        "class": row.decision_class,
+        "reasons": row.reasons,
+        "confidence": row.confidence,
+        "required_docs": row.required_docs,
+        "subject": row.subject_ref,
+        "environment": row.environment,
+        "trace_id": row.corr_id,
+        "decided_at": row.decided_at.isoformat(),
+    }
+
+
+def _masked(answer: dict[str, Any]) -> dict[str, Any]:
+    rules = [
+        {**{k: v for k, v in rule.items() if k != "margin"}, "values": dict.fromkeys(rule.get("values", {}), MASKED)}
+        for rule in answer["rules_applied"]
+    ]
+    flip = answer["nearest_flip"]
+    return {
+        "rules_applied": rules,
+        "nearest_flip": flip and {**flip, "from": MASKED, "to": MASKED},
+    }
+
+
+def explanation(row: Decision, *, with_input: bool) -> dict[str, Any]:
+    """Return everything about a decision; without the right, the values of the input are masked."""
+    held = opened(row)
+    shown = {
+        **summary(row),
+        "input": held["input"] if with_input else dict.fromkeys(held["input"], MASKED),
+        "rules_applied": held["answer"]["rules_applied"],
+        "not_evaluated": row.not_evaluated,
+        "nearest_flip": held["answer"]["nearest_flip"],
+        "versions": row.versions,
+        "model_meta": held["answer"]["model_meta"],
+        "input_hash": row.input_hash,
+        "output_hash": row.output_hash,
+        "purpose": row.purpose,
+        "consent_id": str(row.consent_id) if row.consent_id else None,
+        "actor": row.actor,
+        "duration_us": row.duration_us,
+        "ledger": {"entry_id": str(row.ledger_entry_id)},
+    }
+    return shown if with_input else {**shown, **_masked(held["answer"])}
