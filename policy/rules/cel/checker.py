@@ -236,7 +236,7 @@ class _Checker(MacroChecks):
             return self.finish(node, name, args, is_method, self.extreme(node, name, arg_types))
         result = self.overload(node, name, is_method, parts, arg_types)
         sign = name.strip("_")
-        if sign in _ORDER:
+        if sign in _ORDER and result == types.BOOL:
             self.never_holds(node, sign, args)
         return self.finish(node, name, args, is_method, result)
 
