@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,16 +60,21 @@ def scalar(raw: str) -> Any:
         return raw
 
 
-def read_rows(source: str) -> list[dict[str, Any]]:
+def read_rows(source: str, *, texts: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
     """Return the rows of a .csv, .json or .jsonl file; raises Stop naming the line.
 
-    An empty CSV cell means that the field is absent; it never becomes 0 or an empty text.
+    An empty CSV cell means that the field is absent; it never becomes 0 or an empty text. The columns of
+    ``texts`` stay text whatever they look like.
     """
     text = read_text(source)
     if source.endswith(".csv"):
         reader = csv.DictReader(io.StringIO(text, newline=""))
         return [
-            {name: _from_cell(value) for name, value in row.items() if name and value not in {None, ""}}
+            {
+                name: value if name in texts else _from_cell(value)
+                for name, value in row.items()
+                if name and value not in {None, ""}
+            }
             for row in reader
         ]
     if text.lstrip().startswith("["):
@@ -98,20 +104,16 @@ def _json_lines(source: str, text: str) -> Iterator[dict[str, Any]]:
 
 
 def _from_cell(value: str) -> Any:
-    lowered = value.strip().lower()
-    if lowered in {"true", "false"}:
-        return lowered == "true"
+    text = value.strip()
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    # A leading zero or plus is a code (a postcode, a phone number), not a quantity.
+    if text.startswith("+") or (text.lstrip("-")[:1] == "0" and text.lstrip("-")[1:2].isdigit()):
+        return value
     for kind in (int, float):
         try:
-            number = kind(value)
+            number = kind(text)
         except ValueError:
             continue
-        # A leading zero or plus is a code (a postcode, a phone number), not a quantity.
-        if value.strip().lstrip("-")[:1] == "0" and value.strip().lstrip("-")[1:2].isdigit():
-            return value
-        return (
-            value
-            if value.strip().startswith("+") or number != number or abs(number) == float("inf")
-            else number
-        )
+        return number if math.isfinite(number) else value
     return value

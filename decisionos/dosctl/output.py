@@ -82,7 +82,7 @@ class Output:
 
 def cell(value: Any) -> str:
     """Return a value as short text for a table."""
-    if value is None or value == "" or value == [] or value == {}:
+    if value is None or (isinstance(value, str | list | tuple | dict) and not value):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -60,7 +60,7 @@ def batch(context: Context, arguments: argparse.Namespace) -> int:
         "POST",
         f"/decide/{arguments.contract}/batch",
         content=content.encode(),
-        headers={"Content-Type": "application/x-ndjson", "Accept": "application/x-ndjson"},
+        headers={"Content-Type": "application/x-ndjson"},
     )
     counts: Counter[str] = Counter()
     out = Path(arguments.out).open("w", encoding="utf-8") if arguments.out else None  # noqa: SIM115  closed below

@@ -250,7 +250,7 @@ class TestProgram:
             "import sys\nfrom decisionos.dosctl import program\nprogram.parser()\n"
             "sys.exit(any(name.split('.')[0] == 'django' for name in sys.modules))"
         )
-        environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+        environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
         assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == 0
 
     def test_bad_usage_ends_with_4(self, capsys: pytest.CaptureFixture[str]) -> None:
