@@ -1,0 +1,1 @@
+"""Who: organizations, identity, access, privacy. Every question of permission is answered here."""
