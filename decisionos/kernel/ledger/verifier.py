@@ -156,6 +156,7 @@ class Verifier:
         self.covered = 0
         self.lines = 0
         self.running = hashlib.sha256()
+        self.kids: set[str] = set()
         self.ended = False
 
     def fail(self, reason: str, entry_id: str = "", seq: int | None = None) -> ExportBroken:
@@ -273,6 +274,7 @@ class Verifier:
         """Note a key: for the reader's information, it proves nothing."""
         if value["algorithm"] != "Ed25519":
             raise self.fail(f"the algorithm {value['algorithm']!r} is not known")
+        self.kids.add(value["kid"])
 
     def take_end(self, value: dict[str, Any]) -> None:
         """Check the count and the hash of all lines before."""
@@ -283,11 +285,15 @@ class Verifier:
         statement = {key: value[key] for key in ("lines", "sha256", "time")}
         if not self.is_signed(statement, value["signature"]):
             raise self.fail("the end line is not signed by the given key")
+        if value["kid"] not in self.kids:
+            raise self.fail("the end line names a key that the export does not list")
         self.ended = True
 
     def is_signed(self, statement: dict[str, Any], signature: str) -> bool:
         """Return whether one of the trusted keys signed the statement."""
         raw = base64.b64decode(signature, validate=True)
+        if base64.b64encode(raw).decode() != signature:
+            return False
         for key in self.trusted:
             try:
                 key.verify(raw, canonical(statement).encode())

@@ -54,6 +54,7 @@ _LABELS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (Kind.POSTCODE, re.compile(r"^(?:post(?:al)?code|zip(?:code)?)$|우편번호")),
     (Kind.ADDRESS, re.compile(r"(?:^|street|home|road|postal|mailing)address[0-9]?$|주소")),
 )
+_REFERENCE = re.compile(r"(?:hash|digest|verified|(?<!ac)count|id)$")
 _SEPARATORS = re.compile(r"[\s_.\-]+")
 # Digits long enough to be a card or a resident number; shorter integers are amounts and counts.
 _LONG_INTEGER = 10**12
@@ -63,7 +64,7 @@ def label_kind(label: str) -> Kind | None:
     """Return what a field of this name holds, where the name says it."""
     name = _SEPARATORS.sub("", label).lower()
     # A hash or a token reference of personal data is not personal data.
-    if name.endswith(("hash", "digest", "verified", "count", "id")) and name != "paid":
+    if _REFERENCE.search(name):
         return None
     return next((kind for kind, pattern in _LABELS if pattern.search(name)), None)
 

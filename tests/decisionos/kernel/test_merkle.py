@@ -76,7 +76,7 @@ class TestInclusion:
         proof = merkle.inclusion_proof(node, index, size)
         merkle.verify_inclusion(leaf=LEAVES[index], index=index, size=size, proof=proof, root=root)
         forged = [
-            proof[:at] + [hashlib.sha256(item).digest()] + proof[at + 1 :] for at, item in enumerate(proof)
+            [*proof[:at], hashlib.sha256(item).digest(), *proof[at + 1 :]] for at, item in enumerate(proof)
         ]
         forged += [[*proof, root], [root, *proof], *([proof[:-1]] if proof else [])]
         for wrong in forged:

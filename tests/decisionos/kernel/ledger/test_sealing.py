@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import threading
 import uuid
 
@@ -35,7 +37,7 @@ class TestSealPending:
         rows = chain()
         assert [seq for seq, _, _ in rows] == list(range(1, 8))
         assert rows[0][1] == "0" * 64
-        assert all(after[1] == before[2] for before, after in zip(rows, rows[1:], strict=False))
+        assert all(after[1] == before[2] for before, after in itertools.pairwise(rows))
 
     def test_leaves_one_signed_checkpoint_when_there_was_something(self) -> None:
         fill(3)
@@ -51,7 +53,7 @@ class TestSealPending:
             )
         assert checkpoint.size == 3
         (key,) = keys.public_keys(rules.PURPOSE)
-        assert keys.has_signed(key.raw, statement, __import__("base64").b64decode(checkpoint.signature))
+        assert keys.has_signed(key.raw, statement, base64.b64decode(checkpoint.signature))
 
     def test_goes_on_in_batches(self) -> None:
         with scope.tenant_scope(TENANT):

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 
 from decisionos.kernel import clock
-from decisionos.kernel.ledger import services, verifying
+from decisionos.kernel.ledger import rules, services, verifying
 from decisionos.kernel.ledger.models import Checkpoint
 from decisionos.kernel.ledger.verifying import Verification
 from decisionos.kernel.tenants import scope
@@ -87,17 +87,13 @@ class TestVerifyLedger:
         owner.execute(insert, forged.values)  # type: ignore[arg-type]
         order = [*ids[:3], forged.id, *ids[4:]]
         head = "0" * 64
-        from decisionos.kernel.ledger import rules
-
         for seq, entry_id in enumerate(order, 1):
             digest = owner.execute(
                 "SELECT digest FROM kernel_ledger_entry WHERE id = %s", [entry_id]
             ).fetchone()
             prev, head = head, rules.chain(head, digest[0])  # type: ignore[index]
             owner.execute(
-                "INSERT INTO kernel_ledger_seal VALUES (gen_random_uuid(), %s, %s, %s, %s, %s)"
-                if False
-                else "INSERT INTO kernel_ledger_seal (id, tenant_id, seq, prev, curr, entry_id) "
+                "INSERT INTO kernel_ledger_seal (id, tenant_id, seq, prev, curr, entry_id) "
                 "VALUES (gen_random_uuid(), %s, %s, %s, %s, %s)",
                 [TENANT, seq, prev, head, entry_id],
             )
