@@ -23,6 +23,9 @@ from policy.rules.cel.types import Domain, ListType, MapType, ObjectType, Option
 Scope = dict[str, Type]
 Result = tuple[Node, Type]
 _PROMOTING = frozenset({"_+_", "_-_", "_*_", "_/_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in"})
+_LONGEST_SUGGESTED = 60
+# Past this many findings an expression is not a mistake any more; looking on would only cost time.
+_MOST_PROBLEMS = 50
 _ORDER = frozenset({"<", "<=", ">", ">="})
 
 
@@ -83,6 +86,8 @@ class _Checker(MacroChecks):
         """Note a finding."""
         line, column = (1, pos + 1) if self.source is None else ast.line_and_column(self.source, pos)
         self.problems.append(Problem(line, column, code, message))
+        if len(self.problems) >= _MOST_PROBLEMS:
+            raise CheckProblems(self.problems)
 
     def note(self, node: Node, found: Type) -> Result:
         """Remember the type of a node."""
@@ -389,6 +394,8 @@ def _shown(node: Node) -> str:
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
+    if len(name) > _LONGEST_SUGGESTED:
+        return ""
     close = difflib.get_close_matches(name, [str(other) for other in known], n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 

@@ -40,7 +40,12 @@ class Environment:
 
     def bind(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of the variables from JSON data. Raises EvaluationProblem."""
-        return {name: from_json(value, self.variables.get(name, types.DYN)) for name, value in data.items()}
+        try:
+            return {
+                name: from_json(value, self.variables.get(name, types.DYN)) for name, value in data.items()
+            }
+        except RecursionError as error:
+            raise EvaluationProblem("the data is nested too deeply") from error
 
 
 def candidates(name: str, container: str) -> Iterator[str]:

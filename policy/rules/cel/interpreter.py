@@ -287,12 +287,13 @@ class _Run:
 
     def steps(self, node: ast.Macro, operand: Any, scope: Locals) -> Iterator[Locals]:
         """Yield the variables of each round: elements or keys; with two, place and element, key and value."""
-        pairs: list[tuple[Any, Any]]
+        # Lazily: a comprehension that ends at once must not first copy a long list it has not paid for.
+        pairs: Iterator[tuple[Any, Any]]
         if isinstance(operand, list | tuple):
-            pairs = list(enumerate(operand))
+            pairs = iter(enumerate(operand))
             single = 1
         elif isinstance(operand, dict):
-            pairs = [(values.from_key(key), value) for key, value in operand.items()]
+            pairs = ((values.from_key(key), value) for key, value in operand.items())
             single = 0
         else:
             raise NoSuchOverload(f"no such overload: {node.kind}() over a {values.kind(operand)}")

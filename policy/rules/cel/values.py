@@ -215,6 +215,9 @@ def build_map(pairs: Iterator[tuple[Any, Any]] | list[tuple[Any, Any]]) -> dict[
     return result
 
 
+_WEIGHTLESS = (int, float, type(None))
+
+
 def weight(value: Any, limit: int) -> int:
     """Return how many parts a value has, deep down; raise CostExceeded past the limit.
 
@@ -230,7 +233,7 @@ def weight(value: Any, limit: int) -> int:
             total += len(current) // 32
         elif isinstance(current, list | tuple):
             total += len(current)
-            pending.extend(item for item in current if not isinstance(item, int | float | None))
+            pending.extend(item for item in current if not isinstance(item, _WEIGHTLESS))
         elif isinstance(current, dict):
             total += len(current)
             pending.extend(current.values())

@@ -18,6 +18,7 @@ from policy.rules.cel.functions.registry import add, overload
 from policy.rules.cel.problems import EvaluationProblem
 
 MAX_PATTERN = 1_000
+PATTERN_MEMORY = 1 << 20
 _SPACE = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -53,13 +54,14 @@ add("(string) reverse() -> string", lambda text: text[::-1])
 add("base64.encode(bytes) -> string", lambda data: base64.b64encode(data).decode())
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=256)
 def compile_pattern(pattern: str) -> Any:
     """Return a compiled RE2 pattern. Raises EvaluationProblem."""
     if len(pattern) > MAX_PATTERN:
         raise EvaluationProblem(f"a pattern is longer than {MAX_PATTERN} characters")
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = PATTERN_MEMORY
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError) as error:

@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from policy.rules.cel import Checked, CheckProblems, Problem, ast, check, interpret, parse, schema, types
+from policy.rules.cel import (
+    Checked,
+    CheckProblems,
+    EvaluationProblem,
+    Problem,
+    ast,
+    check,
+    interpret,
+    parse,
+    schema,
+    types,
+)
 
 CONTRACT: dict[str, Any] = {
     "type": "object",
@@ -186,6 +197,9 @@ class TestRefused:
     def test_reports_a_mistake_once_and_not_its_consequences(self) -> None:
         assert len(problems("nothing.at.all + 3 > 'a'.size() * nothing2.x")) == 2
 
+    def test_stops_looking_when_everything_is_wrong(self) -> None:
+        assert len(problems(" || ".join(f"unknown_{number}" for number in range(1_000)))) == 50
+
     def test_requires_the_expected_type_of_the_whole(self) -> None:
         (problem,) = problems("credit_score + 1", expected=types.BOOL)
         assert problem.message == "the expression is int, but must be bool"
@@ -219,3 +233,15 @@ class TestSchema:
         assert isinstance(bound["credit_score"], int)
         assert isinstance(bound["scores"]["a"], float)
         assert interpret(parse("submitted_at.getMonth()"), bound) == 4
+
+    def test_refuses_data_that_is_nested_without_end(self) -> None:
+        deep: Any = []
+        for _ in range(5_000):
+            deep = [deep]
+        with pytest.raises(EvaluationProblem, match="too deeply"):
+            ENVIRONMENT.bind({"anything": deep})
+
+    @pytest.mark.parametrize("text", ["yesterday", "2024-02-30T00:00:00Z", "2024-01-01"])
+    def test_refuses_a_date_time_that_is_none(self, text: str) -> None:
+        with pytest.raises(EvaluationProblem, match="not a timestamp"):
+            ENVIRONMENT.bind({"submitted_at": text})

@@ -13,6 +13,7 @@ from policy.rules.cel import (
     EvaluationProblem,
     SyntaxProblem,
     check,
+    domains,
     interpret,
     parse,
     types,
@@ -97,6 +98,26 @@ EXPRESSIONS = st.recursive(
 )
 
 
+DOMAINS = st.builds(
+    types.Domain,
+    values=st.none() | st.lists(st.integers(-5, 5), min_size=1, max_size=3).map(tuple),
+    minimum=st.none() | st.integers(-5, 5),
+    maximum=st.none() | st.integers(-5, 5),
+    is_minimum_exclusive=st.booleans(),
+    is_maximum_exclusive=st.booleans(),
+)
+
+
+def allows(domain: types.Domain, value: int) -> bool:
+    """Say, in the plainest way, whether a domain has the value."""
+    if domain.values is not None:
+        return value in domain.values
+    low, high = domain.minimum, domain.maximum
+    if low is not None and (value < low or (value == low and domain.is_minimum_exclusive)):
+        return False
+    return high is None or value < high or (value == high and not domain.is_maximum_exclusive)
+
+
 class TestParse:
     @settings(max_examples=300, deadline=None)
     @given(st.text(max_size=60) | st.lists(PIECES, max_size=20).map(" ".join) | st.lists(PIECES).map("".join))
@@ -178,6 +199,15 @@ class TestLaws:
             assert interpret(parse("a / b * b + a % b == a"), {"a": a, "b": b}) is True
         except EvaluationProblem:
             assert b == 0 or (a, b) == (-(2**63), -1)
+
+    @settings(max_examples=300, deadline=None)
+    @given(DOMAINS, st.sampled_from(sorted(domains.MIRRORED)), st.integers(-6, 6))
+    def test_a_comparison_said_never_to_hold_never_holds(
+        self, domain: types.Domain, sign: str, constant: int
+    ) -> None:
+        node = parse(f"x {sign} c")
+        holds = any(interpret(node, {"x": x, "c": constant}) for x in range(-9, 10) if allows(domain, x))
+        assert domains.can_hold(domain, sign, constant) or not holds
 
     @settings(max_examples=200, deadline=None)
     @given(st.integers(values.TIMESTAMP_MIN, values.TIMESTAMP_MAX).map(Timestamp))
