@@ -54,7 +54,7 @@ def consent_for(compiled: Compiled, asked: Asked, caller: Caller, now: datetime.
     if asked.purpose and asked.purpose != purpose:
         raise ConsentMissing(f"The contract decides for {purpose!r}, not for {asked.purpose!r}.")
     with scope.tenant_scope(caller.tenant_id):
-        found = privacy.find_consent(subject=asked.subject, purpose=purpose, now=now)
+        found = privacy.find_consent(subject_id=asked.subject, purpose=purpose, now=now)
     if found is None:
         raise ConsentMissing(f"No consent for {purpose!r} stands for this subject.")
     return uuid.UUID(str(found.id))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from policy.rules.cel import ast
+from policy.rules.conditions import ROOT
 
 LIMIT = 2**40
 MOST = float(LIMIT)
@@ -161,7 +162,9 @@ class Translator:
         if isinstance(node, ast.Literal):
             return self._literal(node)
         if isinstance(node, ast.Ident):
-            return self._column(node.name)
+            return self._column(node.name.lstrip("."))
+        if isinstance(node, ast.Select):
+            return self._select(node)
         if isinstance(node, ast.Call):
             if node.function in _COMPARISONS:
                 return self._comparison(node)
@@ -193,6 +196,17 @@ class Translator:
             self.wide[f"NOT ({column.sql} BETWEEN {-LIMIT} AND {LIMIT})"] = None
             return Sql(column.sql, column.type, MOST)
         return Sql(column.sql, column.type)
+
+    def _select(self, node: ast.Select) -> Sql:
+        # Only the whole input under its one name; deeper values have no column.
+        root = node.operand.name.lstrip(".") if isinstance(node.operand, ast.Ident) else ""
+        if node.optional or root != ROOT or ROOT in self.columns:
+            raise NotExpressible("a nested value has no column")
+        if not node.test:
+            return self._column(node.field)
+        if node.field not in self.columns:
+            raise NotExpressible(f"{node.field} is not a column")
+        return Sql(f"({self.columns[node.field].sql} IS NOT NULL)", "bool")
 
     def _pair(self, node: ast.Call) -> tuple[Sql, Sql]:
         left, right = self.translate(node.args[0]), self.translate(node.args[1])
