@@ -152,7 +152,7 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = "/static/"
-STATIC_ROOT = DOS_DATA_DIR / "static"
+STATIC_ROOT = None
 STATICFILES_DIRS = [path for path in (BASE_DIR / "static",) if path.exists()]
 WHITENOISE_USE_FINDERS = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

