@@ -13,7 +13,7 @@ def export(file: str, public_key: str | None) -> dict[str, Any]:
     """Return what the standalone verifier finds; raises Stop where it cannot start."""
     if not public_key:
         raise exits.Stop(
-            "Give the keys you trust with --public-key: keys inside an export prove nothing about themselves.",
+            "Give the keys you trust (--public-key): keys inside an export prove nothing about themselves.",
             exits.INPUT,
         )
     verifier = local.module("decisionos.kernel.ledger.verifier")

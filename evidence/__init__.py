@@ -1,0 +1,1 @@
+"""Evidence: what can be proven about the product and about each decision."""

@@ -1,0 +1,13 @@
+"""The domain's name in the admin; it has no models of its own."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class EvidenceConfig(AppConfig):
+    """Evidence."""
+
+    name = "evidence"
+    label = "evidence"
+    verbose_name = "Evidence"
