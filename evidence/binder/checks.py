@@ -1,4 +1,4 @@
-"""The checks behind the first three controls: encryption, transport, roles. They use the product's own doors."""
+"""The checks behind the first three controls: encryption, transport, roles; through the product's doors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def encryption_at_rest() -> str:
             "a malformed key is accepted",
         )
     ring = encryption.ring()
-    return f"AES-256-GCM round trip under key {ring.current!r}; tampering, wrong place and {len(bad)} bad keys refused"
+    return (
+        f"AES-256-GCM round trip, key {ring.current!r}; tampering, another place, {len(bad)} bad keys refused"
+    )
 
 
 def transport() -> str:

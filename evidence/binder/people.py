@@ -121,7 +121,7 @@ def masking() -> str:
         text = str(masker.mask_text(f"note: {value}, please"))
         require(value not in text, f"a {what} is not masked")
         require(text.startswith("note: "), "masking takes more than what is personal")
-    masked = masker.mask_fields({name: value for name, value in LABELLED} | {"dti": 0.3})
+    masked = masker.mask_fields(dict(LABELLED) | {"dti": 0.3})
     for name, value in LABELLED:
         require(value not in str(masked[name]), f"a field {name} is not masked")
     require(masked["dti"] == 0.3, "masking changes an ordinary number")
@@ -164,7 +164,7 @@ def consent() -> str:
         privacy.destroy_evidence(subject=SUBJECT, now=now)
         left = [row.evidence for row in Consent.objects.filter(purpose=PURPOSE) if row.evidence]
         require(not left, "the evidence outlives its destruction")
-    return "granted, bound to purpose and time, sealed at rest, withdrawn at once, destroyed; tried and rolled back"
+    return "granted, bound to purpose and time, sealed at rest, withdrawn, destroyed; tried and rolled back"
 
 
 def _look_at_rest() -> None:

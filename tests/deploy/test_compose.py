@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _TEXTS: dict[str, Any] = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
+_PORT = r"^([0-9.]+:)?(\d+|\$\{[A-Z_]+:-\d+\}):\d+$"
 _COMMAND: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _HEALTH: dict[str, Any] = {
     "type": "object",
@@ -65,7 +66,7 @@ _SERVICE: dict[str, Any] = {
         "environment": {"type": "object", "additionalProperties": _SCALAR},
         "volumes": _TEXTS,
         "networks": _TEXTS,
-        "ports": {**_TEXTS, "items": {"type": "string", "pattern": r"^([0-9.]+:)?(\d+|\$\{[A-Z_]+:-\d+\}):\d+$"}},
+        "ports": {**_TEXTS, "items": {"type": "string", "pattern": _PORT}},
         "depends_on": _DEPENDS,
         "command": _COMMAND,
         "stop_grace_period": {"type": "string"},

@@ -1,7 +1,8 @@
 """A contract of a pack folder over rows, without a server.
 
 What must stay true: the same conditions, order and formulas as on the server: the reference executor
-decides and ``policy.decisions.backtests`` counts and renders. A row that the contract refuses is counted and left out.
+decides and ``policy.decisions.backtests`` counts and renders. A row that the contract refuses is counted
+and left out.
 """
 
 from __future__ import annotations

@@ -360,7 +360,7 @@ class LedgerExportView(ApiView):
         first, last = _number(request, "since"), _number(request, "until")
         first = 1 if first is None else first
         end = proofs.get_checkpoint(last)
-        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  closed by the stream
+        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  the stream closes it
         lines = 0
         for line in export.export_lines(first=first, last=end.size):
             file.write(line)
