@@ -105,14 +105,15 @@ def _number(text: str) -> float:
     return float(Decimal(text))
 
 
-_HUGE = re.compile(r"[0-9]{16}")
+_HUGE = re.compile(rb"[:,\[] ?-?[0-9]{16}")
 
 
-def decode(text: str) -> Any:
+def decode(text: str | bytes) -> Any:
     """Parse JSON so that encoding it again gives the bytes it had before ``jsonb`` kept it.
 
     ``jsonb`` writes 1e300 as 301 digits; an integer that large can only have been a float.
     """
-    if _HUGE.search(text) is None:
-        return orjson.loads(text)
-    return json.loads(text, parse_int=_integer, parse_float=_number)
+    data = text.encode() if isinstance(text, str) else text
+    if _HUGE.search(data) is None and data[:1] in b'{["':
+        return orjson.loads(data)
+    return json.loads(data, parse_int=_integer, parse_float=_number)

@@ -51,40 +51,20 @@ def _lines(tenant: Any, first: int, end: Checkpoint) -> Iterator[dict[str, Any]]
         "prev": before or rules.GENESIS,
         "peaks": [peak.hex() for peak in tiles.peaks(tenant, first - 1).peaks],
     }
-    for rows in reading.sealed_rows(tenant, first=first, last=end.size):
-        for (
-            seq,
-            prev,
-            curr,
-            _,
-            entry_id,
-            digest,
-            kind,
-            subject_type,
-            subject_id,
-            actor,
-            corr,
-            payload,
-            at,
-        ) in rows:
-            yield {
-                "type": "entry",
-                "seq": seq,
-                "prev": prev,
-                "curr": curr,
-                "digest": digest,
-                **rules.record(
-                    entry_id=entry_id,
-                    tenant_id=tenant,
-                    occurred_at=rules.instant(at),
-                    kind=kind,
-                    subject_type=subject_type,
-                    subject_id=subject_id,
-                    actor=actor,
-                    corr_id=corr,
-                    payload=canonical.decode(payload),
-                ),
-            }
+    for seq, prev, curr, entry_id, digest, text in reading.sealed_lines(tenant, first=first, last=end.size):
+        record = reading.record_of(text)
+        if record is None:
+            raise ExportRange(
+                f"The entry {entry_id.decode()} of number {int(seq)} is gone: verify the ledger."
+            )
+        yield {
+            "type": "entry",
+            "seq": int(seq),
+            "prev": prev.decode(),
+            "curr": curr.decode(),
+            "digest": digest.decode(),
+            **record,
+        }
     kids = set()
     checkpoints = Checkpoint.objects.filter(tenant_id=tenant, size__gte=first, size__lte=end.size)
     for checkpoint in checkpoints.order_by("size").iterator(chunk_size=2_000):

@@ -125,26 +125,34 @@ def get_checkpoint(size: int | None = None) -> Checkpoint:
     return found
 
 
+# The entry's place and the checkpoint under which it is proven, in one round trip.
+_PLACE = (
+    "SELECT s.seq, e.digest, c.size, c.root, c.head, c.created_at, c.kid, c.signature "
+    "FROM kernel_ledger_seal s JOIN kernel_ledger_entry e ON e.id = s.entry_id "
+    "LEFT JOIN LATERAL (SELECT * FROM kernel_ledger_checkpoint k WHERE k.tenant_id = s.tenant_id "
+    "AND (%(size)s::bigint IS NULL OR k.size = %(size)s) ORDER BY k.size DESC LIMIT 1) c ON true "
+    "WHERE s.entry_id = %(entry)s AND s.tenant_id = %(tenant)s"
+)
+
+
 def prove_entry(entry_id: uuid.UUID, *, size: int | None = None) -> InclusionProof:
     """Prove an entry under the newest checkpoint or that of a size; raises NotSealed, CheckpointMissing."""
     tenant = scope.require()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.seq, e.digest FROM kernel_ledger_seal s "
-            "JOIN kernel_ledger_entry e ON e.id = s.entry_id WHERE s.entry_id = %s AND s.tenant_id = %s",
-            [entry_id, tenant],
-        )
+        cursor.execute(_PLACE, {"entry": entry_id, "tenant": tenant, "size": size})
         row = cursor.fetchone()
     if row is None:
         raise NotSealed(f"Entry {entry_id} has no place in the chain yet.")
-    seq, digest = row
-    checkpoint = get_checkpoint(size)
-    if seq > checkpoint.size:
-        raise NotSealed(f"Entry {entry_id} came after the checkpoint of {checkpoint.size} entries.")
-    path = merkle.inclusion_proof(tiles.Nodes(tenant), seq - 1, checkpoint.size)
-    return InclusionProof(
-        str(entry_id), seq, digest, [item.hex() for item in path], SignedRoot.of(checkpoint)
-    )
+    seq, digest, signed, root, head, created_at, kid, signature = row
+    if signed is None:
+        raise CheckpointMissing(f"No checkpoint has size {size}.")
+    if seq > signed:
+        raise NotSealed(f"Entry {entry_id} came after the checkpoint of {signed} entries.")
+    nodes = tiles.Nodes(tenant)
+    nodes.warm(seq - 1, signed)
+    path = merkle.inclusion_proof(nodes, seq - 1, signed)
+    checkpoint = SignedRoot(str(tenant), signed, root, head, rules.instant(created_at), kid, signature)
+    return InclusionProof(str(entry_id), seq, digest, [item.hex() for item in path], checkpoint)
 
 
 def prove_growth(first: int, second: int | None = None) -> ConsistencyProof:

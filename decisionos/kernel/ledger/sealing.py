@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -119,6 +120,11 @@ def _start(tenant_id: uuid.UUID) -> tuple[Checkpoint | None, int, str]:
     return last, size, head
 
 
+def _array(items: Iterable[object]) -> str:
+    """Return PostgreSQL's text of an array of ids, numbers or hashes: nothing in them needs quoting."""
+    return "{" + ",".join(map(str, items)) + "}"
+
+
 def _seal_batch(tenant_id: uuid.UUID, *, moment: datetime, batch: int) -> int:
     last, size, head = _start(tenant_id)
     with connection.cursor() as cursor:
@@ -144,11 +150,11 @@ def _seal_batch(tenant_id: uuid.UUID, *, moment: datetime, batch: int) -> int:
             _WRITE,
             [
                 tenant_id,
-                [ids.uuid7() for _ in rows],
-                [row[0] for row in rows],
-                list(range(size + 1, size + 1 + len(rows))),
-                prevs,
-                currs,
+                _array(ids.uuid7() for _ in rows),
+                _array(row[0] for row in rows),
+                _array(range(size + 1, size + 1 + len(rows))),
+                _array(prevs),
+                _array(currs),
             ],
         )
     tiles.extend(tenant_id, size=size, leaves=leaves)

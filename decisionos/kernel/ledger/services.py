@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from decisionos.kernel import canonical, clock, correlation, errors, ids
@@ -44,9 +45,10 @@ _TYPES = ("uuid", "uuid", "text", "text", "text", "text", "text", "jsonb", "time
 INTO = f"kernel_ledger_entry ({', '.join(COLUMNS)})"
 PLACEHOLDERS = ", ".join(f"%s::{kind}" for kind in _TYPES)
 _INSERT = f"INSERT INTO {INTO} VALUES ({PLACEHOLDERS})"  # noqa: S608  constants only
+# One JSON text for all rows: several times quicker to write and to read than ten arrays.
 _INSERT_MANY = (
-    f"INSERT INTO {INTO} SELECT * FROM unnest("  # noqa: S608  constants only
-    + ", ".join(f"%s::{kind}[]" for kind in _TYPES)
+    f"INSERT INTO {INTO} SELECT * FROM json_to_recordset(%s::json) AS given("  # noqa: S608  constants only
+    + ", ".join(f"{name} {kind}" for name, kind in zip(COLUMNS, _TYPES, strict=True))
     + ")"
 )
 _LIMITS = {"kind": 80, "subject_type": 60, "subject_id": 120, "actor": 120, "corr_id": 64}
@@ -78,6 +80,15 @@ class Prepared:
     occurred_at: datetime
     draft: Draft
     values: tuple[Any, ...]
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the values by column, the payload as it was encoded."""
+        row = dict(zip(COLUMNS, self.values, strict=True))
+        return {
+            **row,
+            "payload": orjson.Fragment(row["payload"]),
+            "occurred_at": rules.instant(self.occurred_at),
+        }
 
     def as_entry(self) -> Entry:
         """Return the model instance, as it is after the insert."""
@@ -167,8 +178,7 @@ def append_many(drafts: Iterable[Draft]) -> list[Prepared]:
     """Record several things in one statement; all or none. Raises as ``append`` does."""
     prepared = [prepare(draft) for draft in drafts]
     if prepared:
+        text = orjson.dumps([entry.as_row() for entry in prepared]).decode()
         with connection.cursor() as cursor:
-            cursor.execute(
-                _INSERT_MANY, [list(column) for column in zip(*(p.values for p in prepared), strict=True)]
-            )
+            cursor.execute(_INSERT_MANY, [text])
     return prepared

@@ -25,6 +25,10 @@ _ROOTS = (
     "ORDER BY index"
 )
 _TILE = "SELECT hashes FROM kernel_ledger_tile WHERE tenant_id = %s AND level = %s AND index = %s"
+_TILES = (
+    "SELECT level, index, hashes FROM kernel_ledger_tile WHERE tenant_id = %s "
+    "AND (level, index) IN (SELECT * FROM unnest(%s::smallint[], %s::bigint[]))"
+)
 _WRITE = (
     "INSERT INTO kernel_ledger_tile (id, tenant_id, level, index, hashes, root) "
     "SELECT id, %s, %s, index, hashes, root "
@@ -39,6 +43,10 @@ class TreeBroken(Exception):
 def leaf_of(digest: str) -> bytes:
     """Return the leaf hash of an entry's digest."""
     return merkle.leaf_hash(bytes.fromhex(digest))
+
+
+def _hashes(packed: bytes) -> list[bytes]:
+    return [packed[at : at + merkle.HASH_SIZE] for at in range(0, len(packed), merkle.HASH_SIZE)]
 
 
 def _leaves(tenant_id: uuid.UUID, start: int, end: int) -> list[bytes]:
@@ -102,6 +110,19 @@ class Nodes:
             raise TreeBroken(f"Tile {tile_level}/{tile} lacks hashes from {offset}.")
         return merkle.fold(hashes)
 
+    def warm(self, leaf: int, size: int) -> None:
+        """Read at once the complete tiles that a proof for a leaf will ask for."""
+        places = set()
+        level = 0
+        while level == 0 or size - 1 >> _LEVELS * level:
+            places |= {(level, place >> _LEVELS * (level + 1)) for place in (leaf, size - 1)}
+            level += 1
+        levels, indexes = zip(*sorted(places), strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(_TILES, [self.tenant_id, list(levels), list(indexes)])
+            for at, index, hashes in cursor.fetchall():
+                self._tiles[at, index] = _hashes(bytes(hashes))
+
     def _tile(self, level: int, index: int) -> list[bytes]:
         key = (level, index)
         if key not in self._tiles:
@@ -113,8 +134,7 @@ class Nodes:
             cursor.execute(_TILE, [self.tenant_id, level, index])
             row = cursor.fetchone()
         if row is not None:
-            packed = bytes(row[0])
-            return [packed[at : at + merkle.HASH_SIZE] for at in range(0, len(packed), merkle.HASH_SIZE)]
+            return _hashes(bytes(row[0]))
         start, end = index * WIDTH, (index + 1) * WIDTH
         if level == 0:
             return _leaves(self.tenant_id, start, end)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import uuid
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import orjson
 from django.db import connection
@@ -116,11 +116,10 @@ class _Checkpoints:
 class _Chain:
     """The chain and the tree as recomputed so far."""
 
-    def __init__(self, tenant_id: uuid.UUID, ahead: _Checkpoints) -> None:
-        self.tenant = str(tenant_id)
+    def __init__(self, ahead: _Checkpoints) -> None:
         self.ahead = ahead
         self.size = 0
-        self.head = rules.GENESIS
+        self.raw = bytes.fromhex(rules.GENESIS)
         self.tree = merkle.CompactRange()
         self.pending: list[bytes] = []
 
@@ -130,60 +129,39 @@ class _Chain:
         self.pending = []
         return self.tree.root().hex()
 
-    def follow(self, rows: list[tuple[Any, ...]]) -> Broken | None:
-        """Take the next rows; returns the first broken one."""
-        tenant, sha256, unhex = self.tenant, hashlib.sha256, bytes.fromhex
-        size, head, pending, stop = self.size, self.head, self.pending, self.ahead.next_size()
-        for (
-            seq,
-            prev,
-            curr,
-            wanted,
-            entry_id,
-            digest,
-            kind,
-            subject_type,
-            subject_id,
-            actor,
-            corr,
-            payload,
-            at,
-        ) in rows:
-            size += 1
-            if seq != size:
-                return Broken(size, "", "missing", f"Number {size} is missing: {seq} follows {size - 1}.")
-            if entry_id is None:
-                return Broken(size, wanted, "missing", f"The entry of number {size} is gone.")
-            moment = at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
-            record = {
-                "actor": actor,
-                "at": moment,
-                "corr_id": corr,
-                "id": entry_id,
-                "kind": kind,
-                "payload": canonical.decode(payload),
-                "subject_id": subject_id,
-                "subject_type": subject_type,
-                "tenant": tenant,
-            }
-            if sha256(canonical.encode(record)).hexdigest() != digest:
-                return Broken(size, entry_id, "edited", f"Entry {entry_id} is not what its digest covers.")
-            if prev != head:
+    def follow(self, lines: Iterable[list[bytes]]) -> Broken | None:
+        """Take the chain's lines; returns the first broken one."""
+        sha256, unhex, record_of, encode = (
+            hashlib.sha256,
+            binascii.unhexlify,
+            reading.record_of,
+            canonical.encode,
+        )
+        pending, stop = self.pending, self.ahead.next_size()
+        for seq, prev, curr, entry_id, digest, text in lines:
+            size = self.size + 1
+            if int(seq) != size:
                 return Broken(
-                    size, entry_id, "unlinked", f"Entry {entry_id} does not follow the one before it."
+                    size, "", "missing", f"Number {size} is missing: {int(seq)} follows {size - 1}."
                 )
-            raw = unhex(digest)
-            head = sha256(unhex(prev) + raw).hexdigest()
-            if curr != head:
-                return Broken(size, entry_id, "resealed", f"The seal of entry {entry_id} is not its own.")
+            record, name = record_of(text), entry_id.decode()
+            if record is None:
+                return Broken(size, name, "missing", f"The entry of number {size} is gone.")
+            raw = sha256(encode(record)).digest()
+            if raw != unhex(digest):
+                return Broken(size, name, "edited", f"Entry {name} is not what its digest covers.")
+            if unhex(prev) != self.raw:
+                return Broken(size, name, "unlinked", f"Entry {name} does not follow the one before it.")
+            head = sha256(self.raw + raw).digest()
+            if unhex(curr) != head:
+                return Broken(size, name, "resealed", f"The seal of entry {name} is not its own.")
             pending.append(sha256(b"\x00" + raw).digest())
+            self.size, self.raw = size, head
             if size == stop:
-                self.size, self.head = size, head
-                broken = self.ahead.compare(size, head, self.root())
+                broken = self.ahead.compare(size, head.hex(), self.root())
                 if broken:
-                    return Broken(size, entry_id, broken.reason, broken.detail)
+                    return Broken(size, name, broken.reason, broken.detail)
                 pending, stop = self.pending, self.ahead.next_size()
-        self.size, self.head = size, head
         return None
 
 
@@ -203,16 +181,15 @@ def verify_ledger(
     moment = now or clock.now()
     result = Verification(tenant)
     ahead = _Checkpoints(tenant, anchors)
-    chain = _Chain(tenant, ahead)
+    chain = _Chain(ahead)
     expected = len(ahead.ahead)
     try:
-        for rows in reading.sealed_rows(tenant):
-            result.first_broken = chain.follow(rows)
-            if result.first_broken:
-                break
+        # A broken chain is not read to its end: the stream is closed where it breaks.
+        with contextlib.closing(reading.sealed_lines(tenant)) as lines:
+            result.first_broken = chain.follow(lines)
     except (orjson.JSONDecodeError, errors.DosError, ValueError) as error:
         result.first_broken = Broken(chain.size + 1, "", "unreadable", f"After {chain.size}: {error}")
-    result.entries, result.head, result.root = chain.size, chain.head, chain.root()
+    result.entries, result.head, result.root = chain.size, chain.raw.hex(), chain.root()
     result.checkpoints = expected - len(ahead.ahead)
     if result.first_broken is None:
         _check_end(result, ahead)
