@@ -10,20 +10,14 @@ import json
 import os
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from django.conf import settings
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.ledger import sealing
 from decisionos.kernel.tenants import scope
 from policy.decisions import demo as applications
-from policy.decisions import pipeline
-from policy.decisions import services as decisions
-from policy.packs import services as packs
 from tenancy.access import services as access
 from tenancy.access.enums import SubjectKind
 from tenancy.identity import keys
@@ -72,11 +66,9 @@ def _create(say: Callable[[str], None]) -> dict[str, Any]:
         access.grant(subject_kind=SubjectKind.USER, subject_id=user.id, role="owner", granted_by="setup")
         for role in ROLES:
             issued[role] = keys.issue_key(name=f"demo {role}", role=role)[1]
-        files = packs.sign_folder(settings.BASE_DIR / "packs" / "lending")
-        pack = packs.import_pack(files=files, actor="setup", now=clock.now())
-        packs.activate_pack(name=pack.name, version=pack.version, actor="setup", now=clock.now())
-    say(f"organization {organization.slug}: created, pack {pack.name} {pack.version} active")
-    _decide(organization.id, say)
+        _decide(say)
+    sealing.seal_all()
+    say(f"organization {organization.slug}: created, its first decisions are sealed")
     return {
         "organization": {"id": str(organization.id), "slug": organization.slug, "name": organization.name},
         "keys": issued,
@@ -84,17 +76,9 @@ def _create(say: Callable[[str], None]) -> dict[str, Any]:
     }
 
 
-def _decide(tenant_id: Any, say: Callable[[str], None]) -> None:
+def _decide(say: Callable[[str], None]) -> None:
     began = time.perf_counter()
-    caller = pipeline.Caller(tenant_id=tenant_id, actor="setup")
-    asked = (
-        (number, pipeline.Asked(input=row, environment="dev"))
-        for number, row in enumerate(applications.generate(NUMBER_OF_APPLICATIONS), start=1)
-    )
-    classes: Counter[str] = Counter()
-    for group in decisions.decide_many(contract="lending", asked=asked, caller=caller, now=clock.now()):
-        classes.update(answer.get("class", "refused") for answer in group)
+    classes = applications.load_demo(NUMBER_OF_APPLICATIONS, now=clock.now())
     seconds = time.perf_counter() - began
     shares = ", ".join(f"{count} {name}" for name, count in sorted(classes.items()))
     say(f"{sum(classes.values())} applications decided in {seconds:.1f} s: {shares}")
-    sealing.seal_all()

@@ -112,7 +112,7 @@ INSTALLED_APPS = [
 INSTALLED_APPS = [
     app
     for app in INSTALLED_APPS
-    if not app.split(".")[0] in {"decisionos", "tenancy", "policy", "evidence"}
+    if app.split(".")[0] not in {"decisionos", "tenancy", "policy", "evidence"}
     or app.endswith("Config")
     or (BASE_DIR / app.replace(".", "/") / "apps.py").exists()
 ]
@@ -164,15 +164,28 @@ DOS_EMBEDDED_POSTGRES = not _DATABASE_URL
 if _DATABASE_URL:
     _given = env.database(_DATABASE_URL)
     DOS_ROLE_PASSWORDS = {
-        role: hmac.new(SECRET_KEY.encode(), role.encode(), hashlib.sha256).hexdigest() for role in _NAMES.values()
+        role: hmac.new(SECRET_KEY.encode(), role.encode(), hashlib.sha256).hexdigest()
+        for role in _NAMES.values()
     }
 else:
-    _given = {"NAME": "decisionos", "USER": "postgres", "PASSWORD": "", "HOST": str(PLACES.sockets), "PORT": ""}
+    _given = {
+        "NAME": "decisionos",
+        "USER": "postgres",
+        "PASSWORD": "",
+        "HOST": str(PLACES.sockets),
+        "PORT": "",
+    }
     DOS_ROLE_PASSWORDS = {}
 
 
 def _dsn(user: str, password: str, name: str) -> str:
-    parts = {"host": _given["HOST"], "port": _given["PORT"], "user": user, "password": password, "dbname": name}
+    parts = {
+        "host": _given["HOST"],
+        "port": _given["PORT"],
+        "user": user,
+        "password": password,
+        "dbname": name,
+    }
     return " ".join(f"{key}={value}" for key, value in parts.items() if value)
 
 
@@ -211,14 +224,26 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 5, "visibility_timeout": 600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+    "visibility_timeout": 600,
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(PLACES.run / "beat")
 CELERY_BEAT_SCHEDULE = {
-    "seal-ledger": {"task": "decisionos.kernel.ledger.tasks.seal_ledger", "schedule": 1.0, "options": {"expires": 5}},
-    "relay-events": {"task": "decisionos.kernel.events.tasks.relay_events", "schedule": 1.0, "options": {"expires": 5}},
+    "seal-ledger": {
+        "task": "decisionos.kernel.ledger.tasks.seal_ledger",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
+    "relay-events": {
+        "task": "decisionos.kernel.events.tasks.relay_events",
+        "schedule": 1.0,
+        "options": {"expires": 5},
+    },
 }
 
 # --- language and time -------------------------------------------------------------------------------------
@@ -228,7 +253,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# --- API -----------------------------------------------------------------------------------------------------
+# --- API --------------------------------------------------------------------------------------------
 DOS_MAX_BODY_BYTES = env.number("DOS_MAX_BODY_BYTES", 1_000_000, least=1_000)
 DOS_MAX_UPLOAD_BYTES = env.number("DOS_MAX_UPLOAD_BYTES", 100_000_000, least=1_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = DOS_MAX_UPLOAD_BYTES
@@ -277,7 +302,7 @@ LOGGING = {
     "root": {"handlers": ["error", "console"], "level": env.text("DOS_LOG_LEVEL", "WARNING")},
 }
 
-# --- product -------------------------------------------------------------------------------------------------
+# --- product ----------------------------------------------------------------------------------------
 DOS_PORT = env.number("DOS_PORT", 8000, least=1, most=65_535)
 DOS_DEMO = env.flag("DOS_DEMO", True)
 DOS_WEB_WORKERS = env.number("DOS_WEB_WORKERS", min(2, os.cpu_count() or 1), least=1, most=64)

@@ -48,7 +48,12 @@ class DailyFileHandler(TimedRotatingFileHandler):
     def __init__(self, *, folder: str, channel: str, days: int) -> None:
         self._folder = Path(folder)
         super().__init__(
-            self._folder / f"{channel}.ndjson", when="midnight", utc=True, backupCount=days, delay=True, encoding="utf-8"
+            self._folder / f"{channel}.ndjson",
+            when="midnight",
+            utc=True,
+            backupCount=days,
+            delay=True,
+            encoding="utf-8",
         )
 
     def _open(self) -> Any:

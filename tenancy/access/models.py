@@ -28,7 +28,8 @@ class RoleGrant(TenantModel):
         constraints = [
             *TenantModel.Meta.constraints,
             models.CheckConstraint(
-                condition=(models.Q(role="") & ~models.Q(permission="")) | (~models.Q(role="") & models.Q(permission="")),
+                condition=(models.Q(role="") & ~models.Q(permission=""))
+                | (~models.Q(role="") & models.Q(permission="")),
                 name="tenancy_access_role_or_permission",
             ),
             models.CheckConstraint(

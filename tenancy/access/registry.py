@@ -99,7 +99,9 @@ ROLES: dict[str, frozenset[str]] = {
             "decision.simulate",
         }
     ),
-    "agent": frozenset({"decision.create", "decision.simulate", "consent.read", "consent.manage", "policy.read"}),
+    "agent": frozenset(
+        {"decision.create", "decision.simulate", "consent.read", "consent.manage", "policy.read"}
+    ),
     "reviewer": frozenset({"hitl.approve", "policy.read", "decision.read"}),
     "auditor": frozenset(_READ | {"audit.read", "ledger.export"}),
     "read_only": frozenset(_READ),

@@ -44,7 +44,9 @@ def _holds(grant: Grant, place: Place, now: datetime) -> bool:
     return place.environment_id is not None and grant.scope_id == place.environment_id
 
 
-def judge(*, action: str, role: str, scopes: tuple[str, ...], grants: Iterable[Grant], place: Place, now: datetime) -> bool:
+def judge(
+    *, action: str, role: str, scopes: tuple[str, ...], grants: Iterable[Grant], place: Place, now: datetime
+) -> bool:
     """Return whether an action is allowed: silence denies, deny beats allow.
 
     ``scopes`` narrow a key: where there are any, the action must be among them as well.

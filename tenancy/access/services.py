@@ -70,7 +70,12 @@ def list_grants(subject: Subject) -> list[rules.Grant]:
 
 
 def is_allowed(
-    subject: Subject, action: str, resource: Any = None, context: dict[str, Any] | None = None, *, now: datetime | None = None
+    subject: Subject,
+    action: str,
+    resource: Any = None,
+    context: dict[str, Any] | None = None,
+    *,
+    now: datetime | None = None,
 ) -> bool:
     """Return whether a subject may do something; an error denies."""
     if getattr(resource, "tenant_id", subject.tenant_id) != subject.tenant_id:
@@ -82,7 +87,12 @@ def is_allowed(
     except DatabaseError:
         return False
     return rules.judge(
-        action=action, role=subject.role, scopes=subject.scopes, grants=grants, place=place, now=now or clock.now()
+        action=action,
+        role=subject.role,
+        scopes=subject.scopes,
+        grants=grants,
+        place=place,
+        now=now or clock.now(),
     )
 
 
@@ -117,7 +127,9 @@ def grant(
     if permission and permission not in registry.PERMISSIONS:
         problems.append({"pointer": "/permission", "message": "not a known permission"})
     if (scope_kind == ScopeKind.ORGANIZATION) != (scope_id is None):
-        problems.append({"pointer": "/scope_id", "message": "belongs to the scopes project and environment only"})
+        problems.append(
+            {"pointer": "/scope_id", "message": "belongs to the scopes project and environment only"}
+        )
     if expires_at is not None and expires_at <= clock.now():
         problems.append({"pointer": "/expires_at", "message": "must lie in the future"})
     if problems:
@@ -136,7 +148,11 @@ def grant(
     )
     ledger.append(
         kind="access.granted",
-        payload={"subject": f"{subject_kind}:{subject_id}", "what": role or permission, "effect": str(effect)},
+        payload={
+            "subject": f"{subject_kind}:{subject_id}",
+            "what": role or permission,
+            "effect": str(effect),
+        },
         subject_type="role_grant",
         subject_id=str(made.id),
     )

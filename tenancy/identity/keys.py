@@ -95,10 +95,13 @@ def issue_key(
 ) -> tuple[ApiKey, str]:
     """Create a key in the organization in force; returns it with the secret, shown this once."""
     if not name.strip():
-        raise errors.Invalid("A key needs a name.", errors=[{"pointer": "/name", "message": "must not be empty"}])
+        raise errors.Invalid(
+            "A key needs a name.", errors=[{"pointer": "/name", "message": "must not be empty"}]
+        )
     if expires_at is not None and expires_at <= clock.now():
         raise errors.Invalid(
-            "The expiry lies in the past.", errors=[{"pointer": "/expires_at", "message": "must lie in the future"}]
+            "The expiry lies in the past.",
+            errors=[{"pointer": "/expires_at", "message": "must lie in the future"}],
         )
     prefix = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     raw = f"dos_{prefix}_{secrets.token_urlsafe(32)}"
@@ -133,7 +136,10 @@ def revoke_key(*, key_id: uuid.UUID, now: datetime | None = None) -> ApiKey:
         with _lock:
             _remembered.pop(key.prefix, None)
         ledger.append(
-            kind="access.key_revoked", payload={"prefix": key.prefix}, subject_type="api_key", subject_id=str(key.id)
+            kind="access.key_revoked",
+            payload={"prefix": key.prefix},
+            subject_type="api_key",
+            subject_id=str(key.id),
         )
     return key
 

@@ -21,13 +21,16 @@ class EmailTaken(errors.Conflict):
     title = "This e-mail address is in use"
 
 
-def create_user(*, email: str, password: str, name: str = "", is_staff: bool = False, is_superuser: bool = False) -> User:
+def create_user(
+    *, email: str, password: str, name: str = "", is_staff: bool = False, is_superuser: bool = False
+) -> User:
     """Create a person; raises Invalid for a bad address or a weak password, EmailTaken."""
     try:
         validate_email(email)
     except ValidationError as error:
         raise errors.Invalid(
-            "The e-mail address is not acceptable.", errors=[{"pointer": "/email", "message": error.messages[0]}]
+            "The e-mail address is not acceptable.",
+            errors=[{"pointer": "/email", "message": error.messages[0]}],
         ) from error
     try:
         validate_password(password, User(email=email, name=name))
@@ -50,7 +53,10 @@ def add_member(*, user: User) -> Membership:
     membership, created = Membership.objects.get_or_create(user=user)
     if created:
         ledger.append(
-            kind="access.member_added", payload={"user": str(user.id)}, subject_type="user", subject_id=str(user.id)
+            kind="access.member_added",
+            payload={"user": str(user.id)},
+            subject_type="user",
+            subject_id=str(user.id),
         )
     return membership
 

@@ -36,7 +36,10 @@ SCHEMA: dict[str, Any] = {
         "name": {"type": "string", "minLength": 1, "maxLength": 200},
         "status": {"enum": ["active", "suspended"]},
         "ip_allowlist": {"type": "array", "maxItems": 500, "items": {"type": "string"}},
-        "rbac_map": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        "rbac_map": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
         "connectors": {"type": "object"},
         "budgets": {
             "type": "object",
@@ -98,7 +101,9 @@ def parse(source: str) -> Any:
         ) from error
 
 
-def find_problems(content: Any, *, slug: str, permissions: frozenset[str] | None = None) -> list[dict[str, str]]:
+def find_problems(
+    content: Any, *, slug: str, permissions: frozenset[str] | None = None
+) -> list[dict[str, str]]:
     """Return what is wrong with a configuration, each fault with its JSON pointer."""
     problems = [
         {"pointer": "".join(f"/{part}" for part in error.instance_path), "message": error.message}
@@ -112,7 +117,9 @@ def find_problems(content: Any, *, slug: str, permissions: frozenset[str] | None
         try:
             ipaddress.ip_network(entry, strict=False)
         except ValueError:
-            problems.append({"pointer": f"/ip_allowlist/{index}", "message": f"{entry!r} is no address or network"})
+            problems.append(
+                {"pointer": f"/ip_allowlist/{index}", "message": f"{entry!r} is no address or network"}
+            )
     return problems
 
 
@@ -143,7 +150,12 @@ def reload(*, source: str, author: str = "", now: datetime | None = None) -> Ten
         return active
     number = (TenantConfigVersion.objects.aggregate(most=Max("number"))["most"] or 0) + 1
     version = TenantConfigVersion.objects.create(
-        number=number, source=source, content=content, digest=digest, state=ConfigState.VALIDATED, author=author
+        number=number,
+        source=source,
+        content=content,
+        digest=digest,
+        state=ConfigState.VALIDATED,
+        author=author,
     )
     return _activate(version, author=author, now=now or clock.now())
 
@@ -164,7 +176,9 @@ def _activate(version: TenantConfigVersion, *, author: str, now: datetime) -> Te
     return version
 
 
-def rollback(*, number: int | None = None, author: str = "", now: datetime | None = None) -> TenantConfigVersion:
+def rollback(
+    *, number: int | None = None, author: str = "", now: datetime | None = None
+) -> TenantConfigVersion:
     """Put an earlier version in force again, by default the one before; raises ConfigNotFound."""
     Organization.objects.select_for_update().get(id=scope.require())
     active = find_active()

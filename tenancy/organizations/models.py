@@ -64,7 +64,9 @@ class Environment(TenantModel):
     class Meta:
         constraints = [
             *TenantModel.Meta.constraints,
-            models.UniqueConstraint(fields=["tenant_id", "project", "kind"], name="tenancy_organizations_environment_kind"),
+            models.UniqueConstraint(
+                fields=["tenant_id", "project", "kind"], name="tenancy_organizations_environment_kind"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -87,7 +89,9 @@ class TenantConfigVersion(TenantModel):
     class Meta:
         constraints = [
             *TenantModel.Meta.constraints,
-            models.UniqueConstraint(fields=["tenant_id", "number"], name="tenancy_organizations_config_number"),
+            models.UniqueConstraint(
+                fields=["tenant_id", "number"], name="tenancy_organizations_config_number"
+            ),
             models.UniqueConstraint(
                 fields=["tenant_id"],
                 condition=models.Q(state=ConfigState.ACTIVE),

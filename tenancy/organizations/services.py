@@ -34,7 +34,8 @@ def _validate(instance: Organization | Project) -> None:
         instance.clean_fields()
     except ValidationError as error:
         problems = [
-            {"pointer": f"/{name}", "message": " ".join(messages)} for name, messages in error.message_dict.items()
+            {"pointer": f"/{name}", "message": " ".join(messages)}
+            for name, messages in error.message_dict.items()
         ]
         raise OrganizationInvalid("Some fields are not acceptable.", errors=problems) from error
 
@@ -47,7 +48,12 @@ def create_organization(
     Raises OrganizationInvalid, SlugTaken. Not to be called inside another organization's scope.
     """
     organization = Organization(
-        id=ids.uuid7(), slug=slug, name=name, time_zone=time_zone, language=language, created_at=now or clock.now()
+        id=ids.uuid7(),
+        slug=slug,
+        name=name,
+        time_zone=time_zone,
+        language=language,
+        created_at=now or clock.now(),
     )
     _validate(organization)
     with scope.tenant_scope(organization.id):
@@ -73,14 +79,17 @@ def create_project(*, slug: str, name: str, kinds: list[str] | None = None) -> P
     unknown = set(kinds or []) - set(EnvironmentKind.values)
     if unknown:
         raise OrganizationInvalid(
-            "Unknown environment.", errors=[{"pointer": "/envs", "message": f"not one of {EnvironmentKind.values}"}]
+            "Unknown environment.",
+            errors=[{"pointer": "/envs", "message": f"not one of {EnvironmentKind.values}"}],
         )
     try:
         with transaction.atomic():
             project.save(force_insert=True)
     except IntegrityError as error:
         raise SlugTaken(f"The short name {slug!r} is in use.") from error
-    Environment.objects.bulk_create(Environment(project=project, kind=kind) for kind in kinds or EnvironmentKind.values)
+    Environment.objects.bulk_create(
+        Environment(project=project, kind=kind) for kind in kinds or EnvironmentKind.values
+    )
     ledger.append(
         kind="project.created", payload={"slug": slug}, subject_type="project", subject_id=str(project.id)
     )
@@ -96,7 +105,10 @@ def archive_project(*, project_id: uuid.UUID, now: datetime | None = None) -> Pr
         project.archived_at = now or clock.now()
         project.save(update_fields=["archived_at"])
         ledger.append(
-            kind="project.archived", payload={"slug": project.slug}, subject_type="project", subject_id=str(project.id)
+            kind="project.archived",
+            payload={"slug": project.slug},
+            subject_type="project",
+            subject_id=str(project.id),
         )
     return project
 

@@ -77,7 +77,9 @@ def grant_consent(
     hashed = hash_subject(subject)
     with connection.cursor() as cursor:
         # Two grants at once: one after the other, so that both see one standing row.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{scope.require()}:{hashed}:{purpose}"])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{scope.require()}:{hashed}:{purpose}"]
+        )
     consent = Consent.objects.filter(subject_hash=hashed, purpose=purpose, revoked_at__isnull=True).first()
     if consent is None:
         consent = Consent(subject_hash=hashed, purpose=purpose, granted_at=moment)
@@ -89,7 +91,11 @@ def grant_consent(
     consent.save()
     ledger.append(
         kind="consent.granted",
-        payload={"subject": hashed, "purpose": purpose, "expires_at": expires_at.isoformat() if expires_at else None},
+        payload={
+            "subject": hashed,
+            "purpose": purpose,
+            "expires_at": expires_at.isoformat() if expires_at else None,
+        },
         subject_type="consent",
         subject_id=str(consent.id),
     )
@@ -127,7 +133,10 @@ def destroy_evidence(*, subject: str, now: datetime | None = None) -> int:
     rows.filter(revoked_at__isnull=True).update(revoked_at=moment)
     cleared = rows.update(evidence=None, scope="", destroyed_at=moment)
     ledger.append(
-        kind="consent.destroyed", payload={"subject": hashed, "rows": cleared}, subject_type="person", subject_id=hashed
+        kind="consent.destroyed",
+        payload={"subject": hashed, "rows": cleared},
+        subject_type="person",
+        subject_id=hashed,
     )
     return cleared
 
@@ -151,5 +160,7 @@ def require_consent(*, subject: str, purpose: str, now: datetime) -> uuid.UUID:
     """Return the id of the standing consent; raises ConsentMissing."""
     consent = find_consent(subject=subject, purpose=purpose, now=now)
     if consent is None:
-        raise ConsentMissing(f"The person has not agreed to the purpose {purpose!r}.", extra={"purpose": purpose})
+        raise ConsentMissing(
+            f"The person has not agreed to the purpose {purpose!r}.", extra={"purpose": purpose}
+        )
     return consent.id

@@ -23,7 +23,9 @@ class Event(TenantModel):
     class Meta:
         constraints = [*TenantModel.Meta.constraints]
         indexes = [
-            models.Index(fields=["id"], name="kernel_events_waiting", condition=models.Q(relayed_at__isnull=True)),
+            models.Index(
+                fields=["id"], name="kernel_events_waiting", condition=models.Q(relayed_at__isnull=True)
+            ),
             models.Index(fields=["tenant_id", "name", "id"], name="kernel_events_tenant_name"),
         ]
 
@@ -41,7 +43,9 @@ class Delivery(TenantModel):
     class Meta:
         constraints = [
             *TenantModel.Meta.constraints,
-            models.UniqueConstraint(fields=["tenant_id", "event_id", "subscriber"], name="kernel_events_once"),
+            models.UniqueConstraint(
+                fields=["tenant_id", "event_id", "subscriber"], name="kernel_events_once"
+            ),
         ]
         verbose_name_plural = "deliveries"
 

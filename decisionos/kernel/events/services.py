@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import logging
 import uuid
 from datetime import timedelta
@@ -26,8 +26,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
-    if isinstance(value, uuid.UUID | Decimal | datetime.datetime | datetime.date):
-        return value.isoformat() if isinstance(value, datetime.date) else str(value)
+    if isinstance(value, uuid.UUID | Decimal | dt.datetime | dt.date):
+        return value.isoformat() if isinstance(value, dt.date) else str(value)
     return value
 
 
@@ -43,7 +43,7 @@ def publish(event: Any) -> Event:
     return Event.objects.create(name=event.name, payload=payload_of(event), corr_id=correlation.current())
 
 
-def relay(*, limit: int = 500, now: datetime.datetime | None = None) -> int:
+def relay(*, limit: int = 500, now: dt.datetime | None = None) -> int:
     """Deliver waiting events to their subscribers; returns how many events are done.
 
     Several relays may run at once: each takes rows that nobody else holds. An event whose subscriber fails
@@ -71,7 +71,9 @@ def relay(*, limit: int = 500, now: datetime.datetime | None = None) -> int:
                 event.attempts += 1
                 event.last_error = error[:500]
                 event.next_attempt_at = moment + timedelta(seconds=min(2**event.attempts, 3600))
-            event.save(using="platform", update_fields=["relayed_at", "attempts", "last_error", "next_attempt_at"])
+            event.save(
+                using="platform", update_fields=["relayed_at", "attempts", "last_error", "next_attempt_at"]
+            )
     return done
 
 
@@ -87,7 +89,7 @@ def _deliver(event: Event) -> str | None:
                 )
                 if fresh:
                     handler(event.payload)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  one subscriber must not stop the others
             _log.exception("subscriber failed", extra={"event": event.name, "subscriber": name})
             failure = failure or f"{name}: {error}"
     return failure

@@ -33,7 +33,9 @@ def ensure_roles(dsn: str, passwords: dict[str, str]) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         present = {
             row[0]
-            for row in connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)])
+            for row in connection.execute(
+                "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(ROLES)]
+            )
         }
         try:
             for role in ROLES:
@@ -42,11 +44,15 @@ def ensure_roles(dsn: str, passwords: dict[str, str]) -> None:
                 verb = "ALTER" if role in present else "CREATE"
                 if role in present and not password:
                     continue
-                connection.execute(sql.SQL("{} ROLE {} LOGIN{}").format(sql.SQL(verb), sql.Identifier(role), clause))
+                connection.execute(
+                    sql.SQL("{} ROLE {} LOGIN{}").format(sql.SQL(verb), sql.Identifier(role), clause)
+                )
             connection.execute(f"GRANT {PLATFORM} TO {OWNER}")
         except psycopg.errors.InsufficientPrivilege as error:
             hint = ";\n".join(roles_sql(dict.fromkeys(ROLES, "choose-a-password")))
-            raise RolesMissing(f"The account of DATABASE_URL may not create roles. Have run:\n{hint};") from error
+            raise RolesMissing(
+                f"The account of DATABASE_URL may not create roles. Have run:\n{hint};"
+            ) from error
 
 
 def ensure_database(dsn: str, name: str) -> None:

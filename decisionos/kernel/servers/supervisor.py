@@ -79,7 +79,9 @@ class Supervisor:
             try:
                 probe.bind(("127.0.0.1", self.port))
             except OSError as error:
-                raise CannotStart(f"Port {self.port} is taken; choose another with DOS_PORT=8001 make run.") from error
+                raise CannotStart(
+                    f"Port {self.port} is taken; choose another with DOS_PORT=8001 make run."
+                ) from error
         self._lock.truncate(0)
         self._lock.write(f"pid {os.getpid()}, {self.url}")
         self._lock.flush()

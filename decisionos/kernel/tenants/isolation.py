@@ -15,9 +15,6 @@ from django.apps import apps
 from django.db import models
 from django.db.models.constraints import BaseConstraint
 
-
-
-
 PLATFORM_ROLE = "dos_platform"
 
 

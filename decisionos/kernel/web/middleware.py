@@ -45,7 +45,9 @@ class FaultMiddleware:
             length = 0
         if length > limit:
             return problems.response(
-                errors.TooLarge(f"The body has {length} bytes; at most {limit} are taken.", extra={"limit": limit})
+                errors.TooLarge(
+                    f"The body has {length} bytes; at most {limit} are taken.", extra={"limit": limit}
+                )
             )
         return self.get_response(request)
 
@@ -83,8 +85,9 @@ class ContentSecurityMiddleware:
         response = self.get_response(request)
         response.setdefault(
             "Content-Security-Policy",
-            f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; "
-            "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; "
+            "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+            "frame-ancestors 'none'",
         )
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
         return response

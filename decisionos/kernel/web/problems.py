@@ -69,7 +69,9 @@ def from_exception(error: BaseException) -> errors.DosError:
     if isinstance(error, DjangoPermissionDenied):
         return errors.Denied()
     if isinstance(error, OperationalError | InterfaceError):
-        return errors.Unavailable("The database does not answer. Try again shortly.", code="database_unavailable")
+        return errors.Unavailable(
+            "The database does not answer. Try again shortly.", code="database_unavailable"
+        )
     _log.error("unhandled error", exc_info=error)
     return errors.DosError("The error was recorded under the correlation id.")
 
@@ -91,7 +93,10 @@ def response(error: BaseException) -> HttpResponse:
     """Return a plain Django response for an exception."""
     refusal = from_exception(error)
     return HttpResponse(
-        orjson.dumps(body(refusal)), status=refusal.status, content_type=CONTENT_TYPE, headers=_headers(refusal)
+        orjson.dumps(body(refusal)),
+        status=refusal.status,
+        content_type=CONTENT_TYPE,
+        headers=_headers(refusal),
     )
 
 

@@ -15,6 +15,9 @@ from decisionos.kernel.servers import database, embedded
 from decisionos.kernel.servers.supervisor import CannotStart, Supervisor
 
 
+TRY = "echo '{\"credit_score\": 720, \"dti\": 0.3, \"income_verified\": true}' | .venv/bin/dosctl decide lending -"
+
+
 class Command(BaseCommand):
     """Start what is missing, and nothing else; serve until Ctrl-C."""
 
@@ -44,11 +47,13 @@ class Command(BaseCommand):
         supervisor.start_servers(postgres=settings.DOS_EMBEDDED_POSTGRES, redis=settings.DOS_EMBEDDED_REDIS)
         call_command("setup", stdout=self.stdout)
         supervisor.start(
-            "web", "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(settings.DOS_PORT),
-            "--workers", str(settings.DOS_WEB_WORKERS), "--blocking-threads", "4", "--no-ws",
+            "web", "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
+            "--port", str(settings.DOS_PORT), "--workers", str(settings.DOS_WEB_WORKERS), "--blocking-threads", "4", "--no-ws",
             "--log-level", "warning", "decisionos.wsgi:application",
         )  # fmt: skip
-        supervisor.start("worker", "-m", "celery", "-A", "decisionos", "worker", "--loglevel", "WARNING", "-c", "2")
+        supervisor.start(
+            "worker", "-m", "celery", "-A", "decisionos", "worker", "--loglevel", "WARNING", "-c", "2"
+        )
         supervisor.start("beat", "-m", "celery", "-A", "decisionos", "beat", "--loglevel", "WARNING")
         content: dict[str, Any] = {"organization": None, "keys": {}, "admin": None}
         if settings.DOS_DEMO:
@@ -68,7 +73,7 @@ class Command(BaseCommand):
             lines += [
                 f"  sign in:          {supervisor.url}/admin/  {admin['email']}  {admin['password']}",
                 f"  API key (agent):  {content['keys']['agent']}",
-                f"  try:              DOS_URL={supervisor.url} DOS_KEY={content['keys']['agent']} .venv/bin/dosctl "
-                "decide lending --field credit_score=720 --field dti=0.3 --field income_verified=true",
+                f"  try:              export DOS_URL={supervisor.url} DOS_KEY={content['keys']['agent']}",
+                f"                    {TRY}",
             ]
         return "\n".join([*lines, "  Ctrl-C stops everything.", ""])

@@ -25,5 +25,7 @@ class Command(BaseCommand):
         database.ensure_database(settings.DOS_ADMIN_DSN, name)
         database.open_schema(settings.DOS_ADMIN_DSN_OF(name))
         call_command("migrate", database="owner", verbosity=0, interactive=False)
-        database.grant(settings.DOS_OWNER_DSN, insert_only=import_string("decisionos.kernel.ledger.INSERT_ONLY"))
+        database.grant(
+            settings.DOS_OWNER_DSN, insert_only=import_string("decisionos.kernel.ledger.INSERT_ONLY")
+        )
         self.stdout.write("database ready")

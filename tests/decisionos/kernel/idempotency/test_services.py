@@ -50,5 +50,9 @@ class TestFingerprint:
     """What identifies a request."""
 
     def test_differs_by_route_and_by_body(self) -> None:
-        marks = {services.fingerprint("/a", b"1"), services.fingerprint("/b", b"1"), services.fingerprint("/a", b"2")}
+        marks = {
+            services.fingerprint("/a", b"1"),
+            services.fingerprint("/b", b"1"),
+            services.fingerprint("/a", b"2"),
+        }
         assert len(marks) == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -19,7 +18,7 @@ class TestSecrets:
         first = places.installation_secrets(tmp_path)
         assert places.installation_secrets(tmp_path) == first
         assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
-        assert sorted(os.listdir(tmp_path)) == ["secrets.json"]
+        assert [path.name for path in tmp_path.iterdir()] == ["secrets.json"]
 
 
 class TestPrivateFolder:
@@ -39,13 +38,17 @@ class TestPrivateFolder:
 class TestSupervisor:
     """One installation runs once."""
 
-    def test_refuses_a_second_start_in_one_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_refuses_a_second_start_in_one_line(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("signal.signal", lambda number, handler: None)
         home = places.Places(tmp_path)
         with Supervisor(home, port=_free_port(), say=print), pytest.raises(CannotStart, match="already runs"):
             Supervisor(home, port=_free_port(), say=print).__enter__()
 
-    def test_names_the_variable_when_the_port_is_taken(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_the_variable_when_the_port_is_taken(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         import socket
 
         monkeypatch.setattr("signal.signal", lambda number, handler: None)

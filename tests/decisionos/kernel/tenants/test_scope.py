@@ -37,7 +37,11 @@ class TestRows:
 
     @pytest.mark.requirement("F-D35")
     def test_of_another_tenant_cannot_be_written(self) -> None:
-        with scope.tenant_scope(ONE), pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():
+        with (
+            scope.tenant_scope(ONE),
+            pytest.raises(ProgrammingError, match="row-level security"),
+            transaction.atomic(),
+        ):
             Record.objects.create(tenant_id=TWO, key="k", fingerprint="f")
 
     def test_cannot_be_written_without_a_tenant(self) -> None:
@@ -95,7 +99,9 @@ class TestRole:
 
     def test_is_no_superuser_and_bypasses_nothing(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            cursor.execute(
+                "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+            )
             assert cursor.fetchone() == ("dos_app", False, False)
 
     def test_owns_no_table(self) -> None:
@@ -107,7 +113,8 @@ class TestRole:
         tables = sorted(model._meta.db_table for model in isolation.tenant_models())
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND relrowsecurity AND relforcerowsecurity",
+                "SELECT relname FROM pg_class"
+                " WHERE relname = ANY(%s) AND relrowsecurity AND relforcerowsecurity",
                 [tables],
             )
             assert sorted(row[0] for row in cursor.fetchall()) == tables
@@ -117,7 +124,8 @@ class TestRole:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
-                " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind = 'r'"
+                " JOIN pg_namespace n ON n.oid = c.relnamespace"
+                " WHERE n.nspname = 'public' AND c.relkind = 'r'"
                 " AND a.attname = 'tenant_id' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"
             )
             assert cursor.fetchall() == []

@@ -22,13 +22,17 @@ class TestProbes:
     def test_answer_while_all_is_well(self, client: Client, path: str) -> None:
         assert client.get(path).status_code == 200
 
-    def test_name_what_is_degraded_and_keep_serving(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_name_what_is_degraded_and_keep_serving(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setitem(probes._degraded_checks, "sealer", lambda: "last run 90 s ago")
         answer = client.get("/readyz")
         assert answer.status_code == 200
         assert answer.json()["degraded"]["sealer"] == "last run 90 s ago"
 
-    def test_say_unavailable_when_the_database_is_down(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_say_unavailable_when_the_database_is_down(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(probes, "_database", lambda statement: "connection refused")
         assert client.get("/readyz").status_code == 503
         assert client.get("/livez").status_code == 503
@@ -41,7 +45,7 @@ class TestCorrelation:
     def test_is_taken_from_the_caller(self, client: Client) -> None:
         assert client.get("/healthz", headers={"X-Corr-ID": "abc-1"})["X-Corr-ID"] == "abc-1"
 
-    @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", "a\"b"])
+    @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", 'a"b'])
     def test_is_made_new_when_ill_formed(self, bad: str) -> None:
         assert correlation.enter(bad) != bad
         assert len(correlation.current()) == 32

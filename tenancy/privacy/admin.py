@@ -1,0 +1,18 @@
+"""The register in the admin: looked at, never edited; evidence is not shown."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from decisionos.kernel.admin.base import ReadOnlyAdmin, TenantModelAdmin
+from tenancy.privacy.models import Consent
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin, TenantModelAdmin):
+    """Consents."""
+
+    list_display = ("subject_hash", "purpose", "granted_at", "expires_at", "revoked_at", "destroyed_at")
+    list_filter = ("purpose",)
+    search_fields = ("subject_hash",)
+    fields = ("subject_hash", "purpose", "scope", "granted_at", "expires_at", "revoked_at", "destroyed_at")
