@@ -16,11 +16,20 @@ ones stated here and nothing else:
 
 from __future__ import annotations
 
+import datetime
 import math
 import random
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
+from decisionos.kernel.tenants import scope
+from policy.decisions import pipeline, services
+from policy.packs import services as packs
+
 SEED = 20260101
+PACK, CONTRACT, ACTOR = "lending", "lending", "system:demo"
 LABEL = "label"
 
 _EMPLOYMENT = (("salaried", 58), ("self_employed", 22), ("contract", 14), ("retired", 6))
@@ -72,3 +81,28 @@ def applications(n: int = 1000, *, seed: int = SEED) -> list[dict[str, Any]]:
     """Return ``n`` applications; the same seed gives the same rows."""
     source = random.Random(seed)
     return [application(source) for _ in range(n)]
+
+
+def bundled_pack() -> dict[str, bytes]:
+    """Return the pack that ships with the product, signed with the installation's own key."""
+    return packs.sign_folder(Path(settings.BASE_DIR) / "packs" / PACK)
+
+
+def load_demo(n: int = 1000, *, now: datetime.datetime, seed: int = SEED) -> dict[str, int]:
+    """Bring the pack into force and decide generated applications, in the scope in force.
+
+    Returns the count of each class. Safe to repeat: every application has its own idempotency key.
+    """
+    row = packs.import_pack(files=bundled_pack(), actor=ACTOR, now=now)
+    packs.activate_pack(name=row.name, version=row.version, actor=ACTOR, now=now)
+    caller = pipeline.Caller(scope.require(), ACTOR, "demo")
+    asked = (
+        (line, pipeline.read_request({"input": given}, key=f"demo:{seed}:{line}", fingerprint=f"demo:{seed}"))
+        for line, given in enumerate(applications(n, seed=seed), start=1)
+    )
+    counts: dict[str, int] = {}
+    for group in services.decide_many(contract=CONTRACT, asked=asked, caller=caller, now=now):
+        for answer in group:
+            outcome = str(answer.get("class", "refused"))
+            counts[outcome] = counts.get(outcome, 0) + 1
+    return counts

@@ -21,7 +21,9 @@ class RulesetVersion(TenantModel):
     class Meta:
         constraints = [
             *TenantModel.Meta.constraints,
-            models.UniqueConstraint(fields=["tenant_id", "name", "version"], name="policy_rules_version_once"),
+            models.UniqueConstraint(
+                fields=["tenant_id", "name", "version"], name="policy_rules_version_once"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from policy.decisions.backtests.metrics import CLASSES
 
-_STYLE = """
+STYLE = """
 :root{--ink:#1a2230;--soft:#5b6577;--line:#d9dee7;--page:#fff;--card:#f6f8fb;--good:#1a7f4b;--fair:#96690a;
 --poor:#b3261e;--approve:#2f855a;--review:#b7791f;--reject:#c53030}
 @media (prefers-color-scheme:dark){:root{--ink:#e8ecf3;--soft:#a3adbd;--line:#343c4a;--page:#12161d;
@@ -169,6 +169,6 @@ def render(report: Mapping[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Evaluation of {escape(head)}</title><style>{_STYLE}</style></head><body>"
+        f"<title>Evaluation of {escape(head)}</title><style>{STYLE}</style></head><body>"
         f"<h1>Evaluation of {escape(head)}</h1><p class=\"sub\">{escape(facts)}</p>{body}</body></html>\n"
     )

@@ -1,0 +1,256 @@
+"""The API of decisions and contracts. Evaluations are in ``backtests.api``; the hot path in ``web``."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+from django.urls import path
+from django.utils.dateparse import parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from decisionos.kernel import clock, errors
+from decisionos.kernel.web.api import ApiView
+from policy.decisions import selectors, serializers, services, web
+from policy.decisions.backtests import api as backtests
+from policy.decisions.backtests import services as evaluations
+from policy.decisions.contracts import document
+from policy.decisions.contracts import selectors as contracts
+from policy.decisions.contracts import services as contract_services
+from tenancy.access import services as access
+
+_KEY = OpenApiParameter(
+    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="the first answer is given again"
+)
+
+
+class DecideDocumentation(ApiView):
+    """Documents ``web.decide``, which serves this path."""
+
+    required_permission = "decision.create"
+
+    @extend_schema(
+        operation_id="decide",
+        request=serializers.AskSerializer,
+        responses=serializers.AnswerSerializer,
+        parameters=[_KEY],
+        tags=["decisions"],
+    )
+    def post(self, request: Request, contract: str) -> Response:
+        """Decide one request."""
+        subject = access_subject(request)
+        asked = services.pipeline.read_request(request.data)
+        caller = web.caller_of(subject)
+        return Response(services.decide(contract=contract, asked=asked, caller=caller, now=clock.now()))
+
+
+class BatchDocumentation(ApiView):
+    """Documents ``web.decide_batch``, which serves this path."""
+
+    required_permission = "decision.create"
+
+    @extend_schema(
+        operation_id="decide_batch",
+        request={
+            "application/x-ndjson": serializers.AskSerializer,
+            "application/json": serializers.AskSerializer(many=True),
+        },
+        responses={(200, "application/x-ndjson"): OpenApiTypes.STR},
+        parameters=[_KEY],
+        tags=["decisions"],
+    )
+    def post(self, request: Request, contract: str) -> Response:
+        """Decide many requests; each line of the answer is a decision or an error with its line number."""
+        raise errors.BadRequest("Send the rows as application/x-ndjson or as a JSON array.")
+
+
+def access_subject(request: Request) -> access.Subject:
+    """Return the subject that authentication found."""
+    subject: access.Subject = request.auth
+    return subject
+
+
+def _time(request: Request, name: str) -> datetime.datetime | None:
+    text = request.query_params.get(name)
+    if not text:
+        return None
+    try:
+        found = parse_datetime(text.replace(" ", "+"))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        problem = {"pointer": f"/{name}", "message": "must be a time with its zone, such as 2026-01-31T00:00:00Z"}
+        raise errors.Invalid("A filter is not acceptable.", errors=[problem])
+    return found
+
+
+class SimulateView(ApiView):
+    """A rehearsal over rows in the request."""
+
+    required_permission = "decision.simulate"
+
+    @extend_schema(
+        operation_id="simulate",
+        request=serializers.SimulateSerializer,
+        responses=OpenApiTypes.OBJECT,
+        tags=["decisions"],
+    )
+    def post(self, request: Request, contract: str) -> Response:
+        """Return the metrics of the contract in force over the rows; nothing is stored."""
+        data = request.data if isinstance(request.data, dict) else {}
+        rows, label = data.get("rows"), data.get("label_key") or ""
+        if not isinstance(rows, list) or not isinstance(label, str):
+            raise errors.Invalid("Send rows.", errors=[{"pointer": "/rows", "message": "must be a list of objects"}])
+        if len(rows) > services.MOST_REHEARSED:
+            raise errors.TooLarge(f"At most {services.MOST_REHEARSED} rows; use an evaluation for more.")
+        return Response(evaluations.rehearse(contract=contract, rows=rows, label_key=label))
+
+
+class ExplainView(ApiView):
+    """Everything about one decision."""
+
+    required_permission = "decision.read"
+
+    @extend_schema(operation_id="explain", responses=serializers.ExplanationSerializer, tags=["decisions"])
+    def get(self, request: Request, decision_id: uuid.UUID) -> Response:
+        """Explain a decision; the input is masked without the right to read it."""
+        row = selectors.get_decision(decision_id=decision_id)
+        with_input = access.is_allowed(access_subject(request), "decision.read_input", row)
+        return Response(selectors.explanation(row, with_input=with_input))
+
+
+_FILTERS = [
+    OpenApiParameter(name, OpenApiTypes.STR)
+    for name in ("contract", "class", "reason", "subject", "from", "to", "cursor", "limit")
+]
+
+
+class DecisionListView(ApiView):
+    """Decisions, newest first."""
+
+    required_permission = "decision.read"
+
+    @extend_schema(
+        operation_id="decisions_list",
+        parameters=_FILTERS,
+        responses=serializers.DecisionPageSerializer,
+        tags=["decisions"],
+    )
+    def get(self, request: Request) -> Response:
+        """List decisions under filters."""
+        given = request.query_params
+        wanted = {name: given.get(name, "") for name in ("contract", "class", "reason", "subject")}
+        wrong = [name for name, text in wanted.items() if "\x00" in text]
+        if wrong:
+            problems = [{"pointer": f"/{name}", "message": "holds a null character"} for name in wrong]
+            raise errors.Invalid("A filter is not acceptable.", errors=problems)
+        found = selectors.list_decisions(
+            contract=wanted["contract"],
+            decision_class=wanted["class"],
+            reason=wanted["reason"],
+            subject=wanted["subject"],
+            start=_time(request, "from"),
+            end=_time(request, "to"),
+        )
+        return self.paginate(found.defer("sealed"), selectors.summary)
+
+
+class ReplayView(ApiView):
+    """A decision made again."""
+
+    required_permission = "decision.read"
+
+    @extend_schema(
+        operation_id="decisions_replay", request=None, responses=serializers.ReplaySerializer, tags=["decisions"]
+    )
+    def post(self, request: Request, decision_id: uuid.UUID) -> Response:
+        """Decide again with the recorded versions; nothing is stored."""
+        return Response(services.replay(decision_id=decision_id))
+
+
+class ContractListView(ApiView):
+    """Contracts."""
+
+    required_permission = {"GET": "policy.read", "POST": "policy.write"}
+
+    @extend_schema(
+        operation_id="contracts_list",
+        parameters=[OpenApiParameter("name", OpenApiTypes.STR)],
+        responses=serializers.ContractPageSerializer,
+        tags=["contracts"],
+    )
+    def get(self, request: Request) -> Response:
+        """List the versions, newest first."""
+        name = request.query_params.get("name", "").replace("\x00", "")
+        return self.paginate(contracts.list_contracts(name=name or None), contracts.as_json)
+
+    @extend_schema(
+        operation_id="contracts_save",
+        request=OpenApiTypes.OBJECT,
+        responses={201: serializers.ContractSerializer},
+        tags=["contracts"],
+    )
+    def post(self, request: Request) -> Response:
+        """Save a version as a draft."""
+        if not isinstance(request.data, dict):
+            raise document.ContractInvalid("The contract must be an object.")
+        value = document.parse(_plain(request.data))
+        row = contract_services.save_contract(value=value, actor=access_subject(request).actor)
+        return Response(contracts.as_json(row), status=201)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return {str(key): item for key, item in value.items()}
+
+
+class ContractActivateView(ApiView):
+    """Activation of one version."""
+
+    required_permission = "policy.write"
+
+    @extend_schema(
+        operation_id="contracts_activate", request=None, responses=serializers.ContractSerializer, tags=["contracts"]
+    )
+    def post(self, request: Request, name: str, version: str) -> Response:
+        """Put a version in force; every process sees it within a second."""
+        actor = access_subject(request).actor
+        row = contract_services.activate_contract(name=name, version=version, actor=actor, now=clock.now())
+        return Response(contracts.as_json(row))
+
+
+class ContractRollBackView(ApiView):
+    """The way back."""
+
+    required_permission = "policy.write"
+
+    @extend_schema(
+        operation_id="contracts_roll_back", request=None, responses=serializers.ContractSerializer, tags=["contracts"]
+    )
+    def post(self, request: Request, name: str) -> Response:
+        """Put the version before the present one back in force."""
+        row = contract_services.roll_back_contract(name=name, actor=access_subject(request).actor, now=clock.now())
+        return Response(contracts.as_json(row))
+
+
+routes = [
+    path(
+        "decide/<str:contract>",
+        web.endpoint(web.decide, permission="decision.create", documented=DecideDocumentation),
+    ),
+    path(
+        "decide/<str:contract>/batch",
+        web.endpoint(web.decide_batch, permission="decision.create", documented=BatchDocumentation),
+    ),
+    path("simulate/<str:contract>", SimulateView.as_view()),
+    path("explain/<uuid:decision_id>", ExplainView.as_view()),
+    path("decisions", DecisionListView.as_view()),
+    path("decisions/<uuid:decision_id>/replay", ReplayView.as_view()),
+    path("contracts", ContractListView.as_view()),
+    path("contracts/<str:name>/versions/<str:version>/activate", ContractActivateView.as_view()),
+    path("contracts/<str:name>/rollback", ContractRollBackView.as_view()),
+    *backtests.routes,
+]

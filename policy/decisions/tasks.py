@@ -1,0 +1,16 @@
+"""Background work of decisions."""
+
+from __future__ import annotations
+
+import uuid
+
+from celery import shared_task
+
+from decisionos.kernel import clock
+from policy.decisions.backtests import services
+
+
+@shared_task(name=services.TASK)
+def run_backtest(*, tenant_id: str, backtest_id: str) -> None:
+    """Run one evaluation. Idempotent: a finished one is left alone."""
+    services.run_backtest(tenant_id=uuid.UUID(tenant_id), backtest_id=uuid.UUID(backtest_id), now=clock.now())
