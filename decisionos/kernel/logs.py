@@ -13,10 +13,11 @@ from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from decisionos.kernel import correlation
+from decisionos.kernel import correlation, masking
 from decisionos.kernel.tenants import scope
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OWN = frozenset({"time", "level", "service", "channel", "corr_id", "tenant_id", "host"})
 _HOST = socket.gethostname()
 
 
@@ -39,6 +40,9 @@ class JsonFormatter(logging.Formatter):
         line.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
+        for name, value in line.items():
+            if isinstance(value, str) and name not in _OWN:
+                line[name] = masking.mask_text(value)
         return json.dumps(line, default=str, ensure_ascii=False)
 
 

@@ -112,7 +112,7 @@ class Backtest(TenantModel):
 
     class Meta:
         constraints = [*TenantModel.Meta.constraints]
-        indexes = [models.Index(fields=["tenant_id", "-id"], name="policy_decisions_backtest")]
+        indexes = [models.Index(fields=["tenant_id", "-id"], name="policy_decisions_backtest_new")]
 
     def __str__(self) -> str:
         return f"{self.contract} {self.version} · {self.state}"

@@ -15,7 +15,7 @@ from decisionos.kernel.servers import database, embedded
 from decisionos.kernel.servers.supervisor import CannotStart, Supervisor
 
 
-TRY = "echo '{\"credit_score\": 720, \"dti\": 0.3, \"income_verified\": true}' | .venv/bin/dosctl decide lending -"
+TRY = ".venv/bin/dosctl decide lending --set credit_score=720 --set dti=0.3 --set income_verified=true"
 
 
 class Command(BaseCommand):

@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(fields=['tenant_id', '-id'], name='policy_decisions_backtest')],
+                'indexes': [models.Index(fields=['tenant_id', '-id'], name='policy_decisions_backtest_new')],
                 'constraints': [decisionos.kernel.tenants.isolation.RowSecurity(name='policy_decisions_backtest_rls')],
             },
         ),
