@@ -69,7 +69,7 @@ class Document:
 def _refuse_aliases(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             raise DocumentInvalid([Complaint("", line, "aliases are not taken: write the value out")])
         if isinstance(event, yaml.CollectionStartEvent):

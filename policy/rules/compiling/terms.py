@@ -19,7 +19,12 @@ from policy.rules.compiling import runtime
 
 COMPARE = {"_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">=", "_==_": "==", "_!=_": "!="}
 ARITHMETIC = {"_+_": "+", "_-_": "-", "_*_": "*", "_/_": "/", "_%_": "%"}
-KINDS = {types.INT: "int", types.DOUBLE: "double", types.STRING: "string", types.BOOL: "bool"}
+KINDS: dict[types.Type, str] = {
+    types.INT: "int",
+    types.DOUBLE: "double",
+    types.STRING: "string",
+    types.BOOL: "bool",
+}
 NUMERIC = ("int", "double")
 
 
@@ -128,9 +133,9 @@ def _path(node: Node, names: Names) -> Term | None:
     if fields is None or any(found.is_nullable for found in fields):
         return None
     last = fields[-1]
-    kind = KINDS.get(last.type)  # type: ignore[call-overload]
+    kind = KINDS.get(last.type)
     if isinstance(last.type, types.ListType) and last.type.element in (types.STRING, types.INT):
-        kind = "list:" + KINDS[last.type.element]  # type: ignore[index]
+        kind = "list:" + KINDS[last.type.element]
     if kind is None:
         return None
     variable = names.variable(path, fields)
