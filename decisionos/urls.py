@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.utils.module_loading import module_has_submodule
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from decisionos.kernel.web import probes
 
@@ -32,6 +32,6 @@ urlpatterns = [
     path("livez", probes.livez),
     path("", include("django_prometheus.urls")),
     path("admin/", admin.site.urls),
-    path("api/v1/openapi.json", SpectacularAPIView.as_view(), name="openapi"),
+    path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/v1/", include(api_routes())),
 ]
