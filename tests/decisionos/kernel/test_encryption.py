@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from decisionos.kernel import encryption
 from decisionos.kernel.keys.models import SigningKey
 
-OLD, NEW = encryption.new_key("old"), encryption.new_key("new")
+OLD = "old:" + base64.b64encode(bytes(range(32))).decode()
+NEW = "new:" + base64.b64encode(bytes(range(100, 132))).decode()
 CONTEXT = b"table.column"
 
 
