@@ -1,0 +1,70 @@
+"""Nobody hands out more than they hold: the check before a key is issued or a role is granted.
+
+``keys.rotate`` is in no owner's hand alone, yet an owner appoints those who hold it; it is the one exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from decisionos.kernel import errors
+from tenancy.access import registry, rules
+from tenancy.access import services as access
+
+_APPOINTED_BY_OWNER = frozenset({"keys.rotate"})
+
+
+class RoleUnknown(errors.Invalid):
+    """There is no such role or permission."""
+
+    code = "role_unknown"
+    title = "No such role or permission"
+
+
+class DelegationRefused(errors.Denied):
+    """The caller would hand out more than they hold."""
+
+    code = "delegation_refused"
+    title = "You cannot hand out more than you hold"
+
+
+def held(subject: access.Subject, *, now: datetime) -> frozenset[str]:
+    """Return every permission of a subject in the organization as a whole."""
+    grants, place = access.list_grants(subject), rules.Place(project_id=subject.project_id)
+    return frozenset(
+        action
+        for action in registry.PERMISSIONS
+        if rules.judge(
+            action=action, role=subject.role, scopes=subject.scopes, grants=grants, place=place, now=now
+        )
+    )
+
+
+def check_role(role: str) -> None:
+    """Refuse a role that does not exist; raises RoleUnknown."""
+    if role not in registry.ROLES:
+        message = f"not one of {', '.join(registry.ROLES)}"
+        raise RoleUnknown("There is no such role.", errors=[{"pointer": "/role", "message": message}])
+
+
+def check_scopes(scopes: Collection[str]) -> None:
+    """Refuse scopes that are no permissions; raises RoleUnknown."""
+    problems = [
+        {"pointer": f"/scopes/{index}", "message": f"{name} is not a known permission"}
+        for index, name in enumerate(scopes)
+        if name not in registry.PERMISSIONS
+    ]
+    if problems:
+        raise RoleUnknown("There is no such permission.", errors=problems)
+
+
+def check_handing_out(subject: access.Subject, permissions: Collection[str], *, now: datetime) -> None:
+    """Refuse to hand out what the subject does not hold; raises DelegationRefused."""
+    missing = set(permissions) - held(subject, now=now)
+    if subject.role == "owner" and not subject.scopes:
+        missing -= _APPOINTED_BY_OWNER
+    if missing:
+        raise DelegationRefused(
+            "Some of these permissions are not yours.", extra={"permissions": sorted(missing)}
+        )
