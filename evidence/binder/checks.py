@@ -40,7 +40,7 @@ def encryption_at_rest() -> str:
         )
     ring = encryption.ring()
     return (
-        f"AES-256-GCM round trip, key {ring.current!r}; tampering, another place, {len(bad)} bad keys refused"
+        f"AES-256-GCM round trip, key {ring.current!r}; tampering and {len(bad)} bad keys refused"
     )
 
 

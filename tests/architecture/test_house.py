@@ -123,8 +123,9 @@ class TestMigrations:
 
 class TestAdmin:
     def test_shows_every_model(self) -> None:
-        hidden = sorted(model._meta.label for model in ours() if not admin.site.is_registered(model))
-        assert hidden == []
+        hidden = {model._meta.label for model in ours() if not admin.site.is_registered(model)}
+        # Hashes of the Merkle tree in binary: there is nothing to look at.
+        assert hidden <= {"kernel_ledger.Tile"}
 
     @pytest.mark.parametrize(
         "model",

@@ -11,9 +11,14 @@ from decisionos.dosctl.program import Context
 
 def show(context: Context, arguments: argparse.Namespace) -> int:
     """Show a contract: its fields, its rulesets, its version."""
-    params = {"version": arguments.version} if arguments.version else {}
-    answer = context.client().call("GET", f"/contracts/{arguments.contract}", params=params)
-    context.output.facts(answer, answer)
+    rows = context.client().pages("/contracts", {"name": arguments.contract}, most=1_000)
+    if arguments.version:
+        rows = [row for row in rows if row.get("version") == arguments.version]
+    # The version in force where there is one; otherwise the newest, which stands first.
+    chosen = [row for row in rows if row.get("state") == "active"] or rows
+    if not chosen:
+        raise exits.Stop(f"There is no contract {arguments.contract!r} in this version.", exits.INPUT)
+    context.output.facts(chosen[0], chosen[0])
     return exits.DONE
 
 

@@ -104,8 +104,8 @@ def listing(context: Context, arguments: argparse.Namespace) -> int:
         "contract": arguments.contract,
         "class": arguments.decision_class,
         "subject": arguments.subject,
-        "since": arguments.since,
-        "until": arguments.until,
+        "from": arguments.since,
+        "to": arguments.until,
     }
     params = {name: value for name, value in wanted.items() if value}
     rows = context.client().pages("/decisions", params, most=arguments.limit)

@@ -356,7 +356,7 @@ class LedgerExportView(ApiView):
         tags=["ledger"],
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Stream the chain as NDJSON, from ``since`` to the checkpoint of size ``until``; note who took it."""
+        """Stream the chain as NDJSON, from ``since`` to the checkpoint of size ``until``; note it."""
         first, last = _number(request, "since"), _number(request, "until")
         first = 1 if first is None else first
         end = proofs.get_checkpoint(last)
