@@ -181,14 +181,12 @@ def holds(test: Test, value: Any) -> bool:
     if isinstance(test, Between):
         above = value >= test.low if test.has_low else value > test.low
         return bool(above and (value <= test.high if test.has_high else value < test.high))
-    return {
-        "=": value == test.value,
-        "!=": value != test.value,
-        "<": test.sign == "<" and value < test.value,
-        "<=": test.sign == "<=" and value <= test.value,
-        ">": test.sign == ">" and value > test.value,
-        ">=": test.sign == ">=" and value >= test.value,
-    }[test.sign]
+    limit: Any = test.value
+    if test.sign in ("=", "!="):
+        return bool((value == limit) is (test.sign == "="))
+    if test.sign in ("<", "<="):
+        return bool(value < limit or (test.sign == "<=" and value == limit))
+    return bool(value > limit or (test.sign == ">=" and value == limit))
 
 
 def constants(test: Test) -> list[Value]:

@@ -72,7 +72,7 @@ def _change(old: Any, new: Any) -> float:
     numbers = all(isinstance(item, int | float) and not isinstance(item, bool) for item in (old, new))
     if not numbers:
         return 0.0 if type(old) is type(new) and old == new else 1.0
-    return abs(new - old) / (abs(old) or 1.0)
+    return float(abs(new - old) / (abs(old) or 1.0))
 
 
 def changed(data: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
