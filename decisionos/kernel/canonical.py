@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785): one value, one sequence of bytes, on every machine and in every language.
 
 What must stay true: ``encode`` equals the reference library on every value. The quick encoder is used
-only where its output provably is canonical (see ``_NOT_CANONICAL``); everything else takes the slow path.
+only where its output provably is canonical (see ``_is_canonical``); everything else takes the slow path.
 ``decode(text)`` undoes what ``jsonb`` does to large numbers, so that a digest survives the database.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import uuid
 from decimal import Decimal
@@ -27,21 +28,39 @@ _OPTIONS = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_STRICT_INTEGER
 )
 
-# What the quick encoder may write differently from RFC 8785: a float with an exponent or with ".0", an
-# integer that a double cannot hold, "null" (which may have been NaN), and text beyond the basic plane (keys
-# are ordered by UTF-16 units there). Matching inside a string is harmless: it only costs the slow path.
-_NOT_CANONICAL = re.compile(rb"[:,\[](?:-?[0-9]{16}|-?[0-9]+\.0[,\]}]|-?[0-9]+(?:\.[0-9]+)?[eE]|null|-0)")
 _BEYOND_BASIC_PLANE = re.compile(rb"[\xf0-\xf4]")
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
-def _is_canonical(quick: bytes) -> bool:
-    return (
-        quick[:1] in b'{["'
-        and _NOT_CANONICAL.search(quick) is None
-        and (quick.isascii() or _BEYOND_BASIC_PLANE.search(quick) is None)
-    )
+def _hides_nan(value: Any) -> bool:
+    """Return whether a float that is no number stands somewhere: the quick encoder writes null for it."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_hides_nan, value.values()))
+    return isinstance(value, list | tuple) and any(map(_hides_nan, value))
+
+
+def _is_canonical(value: Any, quick: bytes) -> bool:
+    """Return whether the quick encoder wrote what RFC 8785 asks for.
+
+    It differs in floats with an exponent or with ".0", in NaN, and in the order of keys beyond the basic
+    plane (by UTF-16 units there). Large integers it refuses itself. Text at the top is left to the reference.
+    """
+    if quick[:1] not in b"{[":
+        return False
+    if not quick.isascii() and _BEYOND_BASIC_PLANE.search(quick):
+        return False
+    # What stands outside of strings: punctuation, numbers, true, false and null.
+    outside = _STRINGS.sub(b"", quick) if b"\\" in quick else b"".join(quick.split(b'"')[::2])
+    if b".0," in outside or b".0]" in outside or b".0}" in outside:
+        return False
+    if b"e" in outside.replace(b"true", b"").replace(b"false", b""):
+        return False
+    return b"null" not in outside or not _hides_nan(value)
 
 
 class NotCanonical(errors.Invalid):
@@ -83,7 +102,7 @@ def encode(value: Any) -> bytes:
     except TypeError:
         pass
     else:
-        if _is_canonical(quick):
+        if _is_canonical(value, quick):
             return quick
     try:
         return rfc8785.dumps(_plain(value))
