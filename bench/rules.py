@@ -2,10 +2,10 @@
 
 Every engine first has to give the same answers on the same 200 applicants; one that does not is reported as
 disagreeing and not timed. The clock runs around one call with a Python dict going in and the engine's own
-result coming out; its own cost is measured and taken off. A decision of ours evaluates every condition each time, but concludes an
-outcome only once per combination of matching rules and remembers it; what a new combination costs is a line
-of its own. The CEL peers have no tables: they evaluate a list of 600 conditions, without stopping at the
-first. Peers are used on their fast path: zen-engine with
+result coming out; its own cost is measured and taken off. A decision of ours evaluates every condition each
+time, but concludes an outcome only once per combination of matching rules and remembers it; what a new
+combination costs is a line of its own. The CEL peers have no tables: they evaluate a list of 600 conditions,
+without stopping at the first. Peers are used on their fast path: zen-engine with
 a static loader, the CEL engines with a program compiled beforehand. Engines within a few microseconds of each
 other cannot be ranked on a small machine.
 """

@@ -8,7 +8,7 @@ leaves it to the interpreter. Whole numbers are checked for overflow unless boun
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ class Term:
     kind: str
     needs: tuple[str, ...] = ()
     raises: bool = False
+    early: bool = False
+    """Something may raise before a later need is looked at: a missing value is not always the cause."""
     low: int = runtime.LOWEST
     high: int = runtime.HIGHEST
 
@@ -87,9 +89,28 @@ class Names:
         return tuple(name for name in above if name in self.optional)
 
 
-def merge(*terms: Term) -> tuple[str, ...]:
+def merge(*parts: Term) -> tuple[str, ...]:
     """Return what several terms need, in order."""
-    return tuple(dict.fromkeys(name for term in terms for name in term.needs))
+    return tuple(dict.fromkeys(name for part in parts for name in part.needs))
+
+
+def combine(
+    source: str,
+    kind: str,
+    parts: Sequence[Term],
+    *,
+    raises: bool = False,
+    low: int = runtime.LOWEST,
+    high: int = runtime.HIGHEST,
+) -> Term:
+    """Return a term made of others, evaluated from left to right; `raises` says that it may do so itself."""
+    may_raise = early = False
+    looked_at: set[str] = set()
+    for part in parts:
+        early = early or part.early or (may_raise and not looked_at.issuperset(part.needs))
+        may_raise = may_raise or part.raises
+        looked_at.update(part.needs)
+    return Term(source, kind, merge(*parts), may_raise or raises, early, low, high)
 
 
 def build(node: Node, names: Names) -> Term | None:
@@ -156,7 +177,7 @@ def _comparison(node: Call, names: Names) -> Term | None:
     if not (same or numbers) or (ordered and left.kind == "bool"):
         return None
     source = f"({left.source} {COMPARE[node.function]} {right.source})"
-    return Term(source, "bool", merge(left, right), left.raises or right.raises)
+    return combine(source, "bool", (left, right))
 
 
 def _membership(node: Call, names: Names) -> Term | None:
@@ -170,11 +191,11 @@ def _membership(node: Call, names: Names) -> Term | None:
         if len(parts) != len(container.items) or not parts or not fits:
             return None
         allowed = names.constant(frozenset(part.value for part in parts))
-        return Term(f"({item.source} in {allowed})", "bool", item.needs, item.raises)
+        return combine(f"({item.source} in {allowed})", "bool", (item,))
     held = build(container, names)
     if held is None or held.kind != f"list:{item.kind}":
         return None
-    return Term(f"({item.source} in {held.source})", "bool", merge(item, held), item.raises)
+    return combine(f"({item.source} in {held.source})", "bool", (item, held))
 
 
 def _as_number(term: Term) -> str:
@@ -188,19 +209,18 @@ def _arithmetic(node: Call, names: Names) -> Term | None:
     left, right = build(node.args[0], names), build(node.args[1], names)
     if left is None or right is None or left.kind != right.kind:
         return None
-    sign, needs = ARITHMETIC[node.function], merge(left, right)
-    raises = left.raises or right.raises
+    sign, parts = ARITHMETIC[node.function], (left, right)
     if left.kind == "string" and sign == "+":
-        return Term(f"({left.source} + {right.source})", "string", needs, raises)
+        return combine(f"({left.source} + {right.source})", "string", parts)
     one, two = _as_number(left), _as_number(right)
     if left.kind == "double" and sign != "%":
         source = f"quotient({one}, {two})" if sign == "/" else f"({one} {sign} {two})"
-        return Term(source, "double", needs, raises)
+        return combine(source, "double", parts)
     if left.kind != "int":
         return None
     if sign in "/%":
         function = "divide" if sign == "/" else "modulo"
-        return Term(f"{function}({one}, {two})", "int", needs, raises=True)
+        return combine(f"{function}({one}, {two})", "int", parts, raises=True)
     corners = {
         "+": [left.low + right.low, left.high + right.high],
         "-": [left.low - right.high, left.high - right.low],
@@ -208,14 +228,14 @@ def _arithmetic(node: Call, names: Names) -> Term | None:
     }[sign]
     low, high = min(corners), max(corners)
     if low >= runtime.LOWEST and high <= runtime.HIGHEST:
-        return Term(f"({one} {sign} {two})", "int", needs, raises, low, high)
-    return Term(f"int64({one} {sign} {two})", "int", needs, raises=True)
+        return combine(f"({one} {sign} {two})", "int", parts, low=low, high=high)
+    return combine(f"int64({one} {sign} {two})", "int", parts, raises=True)
 
 
 def _size(parts: list[Term]) -> Term | None:
     if len(parts) != 1 or not (parts[0].kind == "string" or parts[0].kind.startswith("list:")):
         return None
-    return Term(f"len({parts[0].source})", "int", parts[0].needs, parts[0].raises, 0, 2**40)
+    return combine(f"len({parts[0].source})", "int", parts, low=0, high=2**40)
 
 
 def _text_test(method: str) -> Callable[[list[Term]], Term | None]:
@@ -226,7 +246,7 @@ def _text_test(method: str) -> Callable[[list[Term]], Term | None]:
         source = (
             f"({two.source} in {one.source})" if method == "in" else f"{one.source}.{method}({two.source})"
         )
-        return Term(source, "bool", merge(one, two), one.raises or two.raises)
+        return combine(source, "bool", parts)
 
     return make
 
@@ -234,7 +254,7 @@ def _text_test(method: str) -> Callable[[list[Term]], Term | None]:
 def _double(parts: list[Term]) -> Term | None:
     if len(parts) != 1 or parts[0].kind not in NUMERIC:
         return None
-    return Term(f"float({parts[0].source})", "double", parts[0].needs, parts[0].raises)
+    return combine(f"float({parts[0].source})", "double", parts)
 
 
 def _negative(parts: list[Term]) -> Term | None:
@@ -243,10 +263,10 @@ def _negative(parts: list[Term]) -> Term | None:
     part = parts[0]
     source = f"(-{_as_number(part)})"
     if part.kind == "double":
-        return Term(source, "double", part.needs, part.raises)
+        return combine(source, "double", parts)
     if part.low > runtime.LOWEST:
-        return Term(source, "int", part.needs, part.raises, -part.high, -part.low)
-    return Term(f"int64{source}", "int", part.needs, raises=True)
+        return combine(source, "int", parts, low=-part.high, high=-part.low)
+    return combine(f"int64{source}", "int", parts, raises=True)
 
 
 _FUNCTIONS: dict[str, Callable[[list[Term]], Term | None]] = {

@@ -66,6 +66,8 @@ class Writer:
         term = terms.build(node, self.names)
         if term is None or term.kind != "bool":
             return self._interpreted(node)
+        if term.raises and term.early:
+            return self._interpreted(node)
         return self._strict(term)
 
     def _strict(self, term: terms.Term) -> Truth:

@@ -141,6 +141,12 @@ class TestErrors:
         assert (outcome.decision_class, outcome.reasons) == ("review", ("good", "rule_error"))
         assert outcome.not_evaluated[0]["cause"].startswith("error: ")
 
+    def test_that_come_before_a_missing_value_are_the_cause(self) -> None:
+        (noted,) = decide({"a": 0}, [rule("bad", "a / a < b")]).not_evaluated
+        assert noted["cause"] == "error: divide by zero"
+        (noted,) = decide({"a": 0}, [rule("bad", "b < a / a")]).not_evaluated
+        assert noted["cause"] == "missing: b"
+
     def test_are_absorbed_by_what_decides_without_them(self) -> None:
         assert decide({"a": 0}, [rule("good", "1 / a > 0 || a == 0")]).reasons == ("good",)
 
