@@ -15,14 +15,15 @@ from rest_framework.response import Response
 from decisionos.kernel import clock
 from decisionos.kernel.tenants import scope
 from decisionos.kernel.web import api as web
-from decisionos.kernel.web.api import ApiView
 from tenancy.access import credentials, delegation, denials, registry
 from tenancy.access import services as access
+from tenancy.access.credentials import caller
 from tenancy.access.enums import Effect, ScopeKind, SubjectKind
 from tenancy.access.models import RoleGrant
 from tenancy.identity import keys
 from tenancy.organizations import selectors as organizations
 from tenancy.organizations import services as organizing
+from tenancy.organizations.doors import ActingView
 
 web.on_denied(denials.note_denial)
 
@@ -152,7 +153,7 @@ def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> di
     return dict(wanted.validated_data)
 
 
-class WhoAmIView(ApiView):
+class WhoAmIView(ActingView):
     """The caller."""
 
     required_permission = "authenticated"
@@ -160,7 +161,7 @@ class WhoAmIView(ApiView):
     @extend_schema(operation_id="whoami", responses=WhoSerializer, tags=["access"])
     def get(self, request: Request) -> Response:
         """Return who the caller is and what they may do."""
-        subject: access.Subject = request.subject
+        subject = caller(request)
         now = clock.now()
         granted = {row.role for row in access.list_grants(subject) if row.role and row.effect == Effect.ALLOW}
         return Response(
@@ -178,7 +179,7 @@ class WhoAmIView(ApiView):
         )
 
 
-class RoleListView(ApiView):
+class RoleListView(ActingView):
     """The roles."""
 
     required_permission = "rbac.read"
@@ -190,7 +191,7 @@ class RoleListView(ApiView):
         return Response({"results": rows})
 
 
-class PermissionListView(ApiView):
+class PermissionListView(ActingView):
     """The permissions."""
 
     required_permission = "rbac.read"
@@ -202,7 +203,7 @@ class PermissionListView(ApiView):
         return Response({"results": rows})
 
 
-class GrantListView(ApiView):
+class GrantListView(ActingView):
     """The grants."""
 
     required_permission = "rbac.read"
@@ -223,7 +224,7 @@ class GrantListView(ApiView):
         return self.paginate(rows, grant_json)
 
 
-class GrantView(ApiView):
+class GrantView(ActingView):
     """Granting."""
 
     required_permission = "rbac.manage"
@@ -236,7 +237,7 @@ class GrantView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Grant or deny a role or a permission; nobody allows more than they hold."""
-        wanted, subject = _read(NewGrantSerializer, request), request.subject
+        wanted, subject = _read(NewGrantSerializer, request), caller(request)
         role, permission = wanted.get("role", ""), wanted.get("permission", "")
         if wanted.get("effect", Effect.ALLOW) == Effect.ALLOW:
             handed = registry.permissions_of(role) | ({permission} & set(registry.PERMISSIONS))
@@ -247,7 +248,7 @@ class GrantView(ApiView):
         return Response(grant_json(made), status=201)
 
 
-class GrantRevokeView(ApiView):
+class GrantRevokeView(ActingView):
     """Ending a grant."""
 
     required_permission = "rbac.manage"
@@ -261,11 +262,11 @@ class GrantRevokeView(ApiView):
         found = RoleGrant.objects.filter(tenant_id=scope.require(), id=identifier).first()
         if found is not None and found.effect == Effect.DENY:
             handed = registry.permissions_of(found.role) if found.role else {found.permission}
-            delegation.check_handing_out(request.subject, handed, now=clock.now())
+            delegation.check_handing_out(caller(request), handed, now=clock.now())
         return Response(grant_json(access.revoke(grant_id=identifier, now=clock.now())))
 
 
-class OrganizationListView(ApiView):
+class OrganizationListView(ActingView):
     """Organizations: one's own, and new ones.
 
     Making one opens the new organization's own scope, so the view itself stands outside of any; it asks for
@@ -278,7 +279,7 @@ class OrganizationListView(ApiView):
     @extend_schema(operation_id="organizations_list", responses=OpenApiTypes.OBJECT, tags=["organizations"])
     def get(self, request: Request) -> Response:
         """Return the caller's organization."""
-        with scope.tenant_scope(request.subject.tenant_id):
+        with scope.tenant_scope(caller(request).tenant_id):
             own = organizations.organization_json(organizations.get_organization())
         return Response({"next": None, "previous": None, "results": [own]})
 
@@ -290,7 +291,7 @@ class OrganizationListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Make an organization with a default project; the answer holds the key of its owner, this once."""
-        subject: access.Subject = request.subject
+        subject = caller(request)
         with scope.tenant_scope(subject.tenant_id):
             access.authorize(subject, "org.manage")
             access.authorize(subject, "tenant.admin")

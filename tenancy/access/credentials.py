@@ -12,15 +12,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from decisionos.kernel import clock
+from decisionos.kernel import clock, errors
 from decisionos.kernel.tenants import scope
-from decisionos.kernel.web.api import ApiView
 from tenancy.access import delegation, registry
 from tenancy.access import services as access
 from tenancy.identity import keys
 from tenancy.identity.enums import KeyKind
 from tenancy.identity.models import ApiKey, User
 from tenancy.organizations import selectors as organizations
+from tenancy.organizations.doors import ActingView
 
 TOKEN_DAYS = 90
 
@@ -97,6 +97,14 @@ def key_json(key: ApiKey) -> dict[str, Any]:
     }
 
 
+def caller(request: Request) -> access.Subject:
+    """Return who asks; raises Unauthenticated."""
+    subject = getattr(request._request, "subject", None)
+    if not isinstance(subject, access.Subject):
+        raise errors.Unauthenticated("Send an API key in X-Api-Key, or a bearer token.")
+    return subject
+
+
 def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
     wanted = serializer(data=request.data)
     wanted.is_valid(raise_exception=True)
@@ -107,7 +115,7 @@ def _expiry(now: datetime, days: int | None) -> datetime | None:
     return now + timedelta(days=days) if days else None
 
 
-class KeyListView(ApiView):
+class KeyListView(ActingView):
     """The organization's keys."""
 
     required_permission = "keys.manage"
@@ -130,7 +138,7 @@ class KeyListView(ApiView):
         delegation.check_role(wanted["role"])
         delegation.check_scopes(scopes)
         handed = registry.permissions_of(wanted["role"])
-        delegation.check_handing_out(request.subject, handed & set(scopes) if scopes else handed, now=now)
+        delegation.check_handing_out(caller(request), handed & set(scopes) if scopes else handed, now=now)
         if project is not None:
             organizations.get_project(project)
         key, raw = keys.issue_key(
@@ -143,7 +151,7 @@ class KeyListView(ApiView):
         return Response({**key_json(key), "key": raw}, status=201, headers={"Cache-Control": "no-store"})
 
 
-class KeyView(ApiView):
+class KeyView(ActingView):
     """One key."""
 
     required_permission = "keys.manage"
@@ -155,7 +163,7 @@ class KeyView(ApiView):
         return Response(status=204)
 
 
-class TokenCreateView(ApiView):
+class TokenCreateView(ActingView):
     """Personal tokens."""
 
     required_permission = "authenticated"
@@ -168,7 +176,7 @@ class TokenCreateView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Create a token for oneself, narrowed to scopes that one holds."""
-        subject: access.Subject = request.subject
+        subject = caller(request)
         if subject.user_id is None:
             # A program that makes credentials is a matter for whoever manages keys.
             access.authorize(subject, "keys.manage")
@@ -191,7 +199,7 @@ class TokenCreateView(ApiView):
         return Response({**key_json(key), "key": raw}, status=201, headers={"Cache-Control": "no-store"})
 
 
-class TokenRevokeView(ApiView):
+class TokenRevokeView(ActingView):
     """The end of a personal token."""
 
     required_permission = "authenticated"
@@ -201,7 +209,7 @@ class TokenRevokeView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """End one's own token; another's only as a manager of keys."""
-        subject: access.Subject = request.subject
+        subject = caller(request)
         key = ApiKey.objects.filter(
             tenant_id=scope.require(), id=_read(TokenIdSerializer, request)["id"], kind=KeyKind.PERSONAL
         ).first()

@@ -16,8 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from decisionos.kernel import clock, errors
-from decisionos.kernel.web.api import ApiView
-from tenancy.organizations import configuration, selectors, services
+from tenancy.organizations import configuration, reading, selectors, services
+from tenancy.organizations.doors import ActingView
 from tenancy.organizations.models import TenantConfigVersion
 
 
@@ -133,7 +133,7 @@ def _content() -> dict[str, Any]:
     return dict(active.content) if active else {}
 
 
-class OrganizationView(ApiView):
+class OrganizationView(ActingView):
     """The organization of the caller."""
 
     required_permission = "authenticated"
@@ -144,7 +144,7 @@ class OrganizationView(ApiView):
         return Response(selectors.organization_json(selectors.get_organization(organization_id)))
 
 
-class ProjectListView(ApiView):
+class ProjectListView(ActingView):
     """The projects of the organization."""
 
     required_permission = {"GET": "authenticated", "POST": "project.manage"}
@@ -175,7 +175,7 @@ class ProjectListView(ApiView):
         return Response(selectors.project_json(selectors.get_project(project.id)), status=201)
 
 
-class ProjectView(ApiView):
+class ProjectView(ActingView):
     """One project."""
 
     required_permission = {"GET": "authenticated", "DELETE": "project.manage"}
@@ -192,7 +192,7 @@ class ProjectView(ApiView):
         return Response(status=204)
 
 
-class ConfigView(ApiView):
+class ConfigView(ActingView):
     """The configuration in force."""
 
     required_permission = "tenant.admin"
@@ -206,7 +206,7 @@ class ConfigView(ApiView):
         return Response(selectors.version_json(active))
 
 
-class ConfigVersionsView(ApiView):
+class ConfigVersionsView(ActingView):
     """The history of the configuration."""
 
     required_permission = "tenant.admin"
@@ -217,7 +217,7 @@ class ConfigVersionsView(ApiView):
         return self.paginate(selectors.list_versions(), selectors.version_json)
 
 
-class ConfigValidateView(ApiView):
+class ConfigValidateView(ActingView):
     """A rehearsal: nothing changes."""
 
     required_permission = "tenant.admin"
@@ -230,11 +230,11 @@ class ConfigValidateView(ApiView):
     )
     def post(self, request: Request, tenant: str = "") -> Response:
         """Say whether a configuration is acceptable and what it would change."""
-        content = configuration.validate(_source(request))
+        content = configuration.validate(reading.read(_source(request)))
         return Response({"valid": True, "changes": configuration.difference(_content(), content)})
 
 
-class ConfigReloadView(ApiView):
+class ConfigReloadView(ActingView):
     """Putting a configuration in force."""
 
     required_permission = "tenant.admin"
@@ -250,9 +250,11 @@ class ConfigReloadView(ApiView):
         source = _source(request)
         if not source:
             file = _file()
-            source = file.read_text() if file.is_file() else ""
+            source = file.read_text(errors="replace") if file.is_file() else ""
         if source:
-            version = configuration.reload(source=source, author=_author(request), now=clock.now())
+            version = configuration.reload(
+                source=reading.read(source), author=_author(request), now=clock.now()
+            )
             return Response(selectors.version_json(version))
         active = configuration.find_active()
         if active is None:
@@ -261,7 +263,7 @@ class ConfigReloadView(ApiView):
         return Response(selectors.version_json(active))
 
 
-class ConfigRollBackView(ApiView):
+class ConfigRollBackView(ActingView):
     """The way back."""
 
     required_permission = "tenant.admin"
@@ -282,7 +284,7 @@ class ConfigRollBackView(ApiView):
         return Response(selectors.version_json(version))
 
 
-class ConfigDiffView(ApiView):
+class ConfigDiffView(ActingView):
     """Two versions side by side."""
 
     required_permission = "tenant.admin"

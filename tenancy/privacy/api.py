@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from decisionos.kernel import clock, errors
-from decisionos.kernel.web.api import ApiView
+from tenancy.organizations.doors import ActingView
 from tenancy.privacy import selectors, services
 
 _WORD = r"^[a-z][a-z0-9_.:-]{0,63}$"
@@ -96,7 +96,7 @@ def _end(wanted: dict[str, Any], now: datetime) -> datetime | None:
     return until if ttl is None else now + timedelta(seconds=ttl)
 
 
-class ConsentListView(ApiView):
+class ConsentListView(ActingView):
     """The register."""
 
     required_permission = "consent.read"
@@ -113,7 +113,13 @@ class ConsentListView(ApiView):
     def get(self, request: Request, subject_id: str = "") -> Response:
         """Return consents, newest first."""
         subject = subject_id or request.query_params.get("subject_id", "")
-        rows = selectors.list_consents(subject=subject, purpose=request.query_params.get("purpose", ""))
+        purpose = request.query_params.get("purpose", "")
+        if "\x00" in purpose:
+            raise errors.Invalid(
+                "The purpose is not acceptable.",
+                errors=[{"pointer": "/purpose", "message": "holds a null character"}],
+            )
+        rows = selectors.list_consents(subject=subject, purpose=purpose)
         now = clock.now()
         return self.paginate(rows, lambda row: selectors.consent_json(row, now=now, subject=subject))
 
@@ -127,7 +133,7 @@ class SubjectConsentView(ConsentListView):
         return super().get(request, subject_id)
 
 
-class ConsentGrantView(ApiView):
+class ConsentGrantView(ActingView):
     """Recording a consent."""
 
     required_permission = "consent.manage"
@@ -153,7 +159,7 @@ class ConsentGrantView(ApiView):
         return Response(selectors.consent_json(consent, now=now, subject=wanted["subject_id"]), status=201)
 
 
-class ConsentRevokeView(ApiView):
+class ConsentRevokeView(ActingView):
     """Ending a consent."""
 
     required_permission = "consent.manage"
@@ -180,7 +186,7 @@ class ConsentRevokeView(ApiView):
         return Response(status=204)
 
 
-class SubjectEraseView(ApiView):
+class SubjectEraseView(ActingView):
     """Forgetting a person."""
 
     required_permission = "consent.manage"

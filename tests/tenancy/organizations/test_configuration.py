@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from decisionos.kernel.ledger.models import Entry
 from decisionos.kernel.tenants import scope
 from tenancy.organizations import configuration
 from tenancy.organizations.enums import ConfigState
@@ -95,6 +96,43 @@ class TestApi:
         assert bad.json()["errors"][0]["pointer"] == "/budgets/retries"
         assert one.call("GET", "config").json()["content"] == GOOD
         assert one.kinds().count("organization.config_applied") == 1
+
+    @pytest.mark.requirement("D-M1")
+    @pytest.mark.parametrize(
+        ("text", "pointer"),
+        [
+            ("tenant_id: acme\nname: A\nzzz: 1\n", "/zzz"),
+            ("tenant_id: acme\nname: A\nbudgets: {a/b: 1}\n", "/budgets/a~1b"),
+            ("tenant_id: acme\n", "/name"),
+            ("tenant_id: acme\nname: A\nip_allowlist: 5\n", "/ip_allowlist"),
+            ("tenant_id: acme\nname: A\nname: B\n", ""),
+            ("tenant_id: acme\nname: &a A\nlabels: {x: *a}\n", ""),
+            ("5: x\n", ""),
+            ("- a\n", ""),
+            ("{", ""),
+            ("!!python/object:os.system {}", ""),
+            ('tenant_id: acme\nname: "a\\0b"\n', "/name"),
+            ("tenant_id: acme\nname: A\nlabels: {when: 1}\n", "/labels/when"),
+        ],
+    )
+    def test_names_what_is_odd_in_a_text(self, text: str, pointer: str) -> None:
+        one = cast.actor()
+        answer = one.call("POST", "config/reload", {"source": text})
+        assert (answer.status_code, answer.json()["code"]) == (422, "config_invalid")
+        assert pointer in {problem["pointer"] for problem in answer.json()["errors"]}
+        assert one.call("GET", "config").status_code == 404
+
+    def test_reads_a_date_as_the_text_it_is(self) -> None:
+        one = cast.actor()
+        text = "tenant_id: acme\nname: 2024-01-01\n"
+        assert one.call("POST", "config/reload", {"source": text}).json()["content"]["name"] == "2024-01-01"
+
+    def test_notes_who_applied_it(self) -> None:
+        one = cast.actor()
+        one.call("POST", "config/reload", GOOD)
+        with scope.tenant_scope(one.organization.id):
+            entry = Entry.objects.get(kind="organization.config_applied")
+        assert entry.actor == f"key:{one.key.id}"
 
     def test_makes_no_version_of_the_same_content(self) -> None:
         one = cast.actor()

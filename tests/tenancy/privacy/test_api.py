@@ -127,6 +127,12 @@ class TestApi:
         assert pointer in {problem["pointer"] for problem in answer.json()["errors"]}
         assert one.call("GET", "consent").json()["results"] == []
 
+    @pytest.mark.parametrize("place", ["consent?purpose=%00", "consent/grant"])
+    def test_refuses_null_characters(self, place: str) -> None:
+        one = cast.actor("agent")
+        method, body = ("POST", {**BODY, "subject_id": "a\x00"}) if place.endswith("grant") else ("GET", None)
+        assert one.call(method, place, body).status_code == 422
+
     def test_shows_nothing_of_another_organization(self) -> None:
         one, two = cast.actor(), cast.actor(slug="other")
         one.call("POST", "consent/grant", BODY)
