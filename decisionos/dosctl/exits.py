@@ -15,7 +15,7 @@ POLICY_CODES = frozenset(
         "residency_refused",
         "quota_exceeded",
         "budget_exceeded",
-        "address_not_allowed",
+        "address_refused",
         "policy_refused",
         "tenant_suspended",
         "organization_suspended",

@@ -39,9 +39,7 @@ def encryption_at_rest() -> str:
             "a malformed key is accepted",
         )
     ring = encryption.ring()
-    return (
-        f"AES-256-GCM round trip, key {ring.current!r}; tampering and {len(bad)} bad keys refused"
-    )
+    return f"AES-256-GCM round trip, key {ring.current!r}; tampering and {len(bad)} bad keys refused"
 
 
 def transport() -> str:

@@ -151,6 +151,7 @@ def consent() -> str:
             expires_at=now + timedelta(minutes=5),
             now=now,
         )
+        _look_at_rest()
         ask()
         refused(
             lambda: privacy.require_consent(subject=SUBJECT, purpose="another_purpose", now=now),
@@ -158,7 +159,6 @@ def consent() -> str:
             "a consent holds for another purpose",
         )
         refused(lambda: ask(now + timedelta(minutes=6)), errors.Denied, "a consent holds after its end")
-        _look_at_rest()
         privacy.revoke_consent(subject=SUBJECT, purpose=PURPOSE, now=now)
         refused(ask, errors.Denied, "a withdrawn consent still holds")
         privacy.destroy_evidence(subject=SUBJECT, now=now)

@@ -65,18 +65,14 @@ def lint(context: Context, arguments: argparse.Namespace) -> int:
     ruleset = load(arguments.file)
     schema = _schema(ruleset, arguments.schema)
     with local.refusals():
-        found = [_finding(item) for item in local.module("policy.rules.linting").lint(ruleset, schema)]
+        found = [
+            {"level": str(item.severity), **item.as_dict()}
+            for item in local.module("policy.rules.linting").lint(ruleset, schema)
+        ]
     context.output.rows(
-        found, found, ("level", "code", "rule", "message"), empty="Nothing to complain about."
+        found, found, ("level", "code", "rule", "line", "message"), empty="Nothing to complain about."
     )
     return packs.verdict(found, arguments.fail_on)
-
-
-def _finding(item: Any) -> dict[str, Any]:
-    if isinstance(item, dict):
-        return item
-    names = item.__dataclass_fields__ if hasattr(item, "__dataclass_fields__") else item._fields
-    return {name: getattr(item, name) for name in names}
 
 
 def _prepared(ruleset: Any, schema: dict[str, Any]) -> tuple[Any, Any, Any]:

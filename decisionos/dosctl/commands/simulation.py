@@ -14,7 +14,7 @@ from decisionos.dosctl.program import Context
 
 _FIGURES = ("rows", "invalid", "labelled", "reject_precision", "recall", "review_rate", "approval_rate")
 PATIENCE_SECONDS = 1_800
-_OPEN = {"queued", "pending", "running"}
+_OPEN = {"queued", "running"}
 
 
 def simulate(context: Context, arguments: argparse.Namespace) -> int:
@@ -52,21 +52,35 @@ def _locally(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _on_server(context: Context, arguments: argparse.Namespace) -> dict[str, Any]:
-    body: dict[str, Any] = {"rows": inputs.read_rows(arguments.rows)}
-    wanted = {"label_key": arguments.label, "version": arguments.version, "compare_with": arguments.compare}
-    body.update({name: value for name, value in wanted.items() if value})
     api = context.client()
-    answer = api.call("POST", f"/simulate/{arguments.contract}", json=body, write_key=True)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    pause = 0.05
-    while str(answer.get("status", answer.get("state", ""))) in _OPEN:
+    if not arguments.version and not arguments.compare:
+        body: dict[str, Any] = {"rows": inputs.read_rows(arguments.rows)}
+        if arguments.label:
+            body["label_key"] = arguments.label
+        return _report_of(api.call("POST", f"/simulate/{arguments.contract}", json=body))
+    name = Path(arguments.rows).name
+    fields = {"contract": arguments.contract, "version": arguments.version, "baseline": arguments.compare}
+    fields["label_key"] = arguments.label
+    asked = api.call(
+        "POST",
+        "/backtests",
+        data={field: value for field, value in fields.items() if value},
+        files={"rows": (name, inputs.read_bytes(arguments.rows))},
+        write_key=True,
+    )
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, 0.05
+    while asked.get("state") in _OPEN:
         if time.monotonic() > deadline:
-            raise exits.Stop(f"The simulation {answer.get('id')} is still running.", exits.INFRASTRUCTURE)
+            raise exits.Stop(f"The evaluation {asked['id']} is still running.", exits.INFRASTRUCTURE)
         time.sleep(pause)
         pause = min(pause * 1.5, 2.0)
-        answer = api.call("GET", f"/simulations/{answer['id']}")
-    if "metrics" not in answer and isinstance(answer.get("report"), dict):
-        answer = answer["report"]
-    if "metrics" not in answer:
-        raise exits.Stop(str(answer.get("error") or "The simulation gave no report."), exits.INFRASTRUCTURE)
-    return dict(answer)
+        asked = api.call("GET", f"/backtests/{asked['id']}")
+    if asked.get("state") != "done":
+        raise exits.Stop(f"The evaluation failed: {asked.get('error') or asked.get('state')}", exits.INPUT)
+    return _report_of(api.call("GET", f"/backtests/{asked['id']}/report"))
+
+
+def _report_of(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict) or "metrics" not in answer:
+        raise exits.Stop("The server gave no report.", exits.INFRASTRUCTURE)
+    return answer

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from decisionos.dosctl import exits, program
+from decisionos.dosctl.commands import simulation
 
 ROOT = Path(__file__).resolve().parents[3]
 LENDING = ROOT / "packs" / "lending"
@@ -78,6 +81,27 @@ class TestTry:
         file.write_text(RULES.replace("class: approve", "class: perhaps"))
         assert program.main(["rules", "try", str(file), "--set", "score=1"]) == exits.INPUT
         assert "/rules/1/action/class" in capsys.readouterr().err
+
+
+class TestLint:
+    def test_names_a_duplicate_and_ends_with_2(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "twice.yaml"
+        file.write_text(RULES.replace("name: high", "name: low"))
+        assert program.main(["--json", "rules", "lint", str(file)]) == exits.POLICY
+        found = json.loads(capsys.readouterr().out)
+        assert any(item["rule"] == "low" and item["level"] == "error" for item in found)
+
+    def test_an_unknown_field_is_found_with_the_contract(self, ruleset: str) -> None:
+        contract = str(LENDING / "contracts" / "lending.yaml")
+        assert program.main(["rules", "lint", ruleset, "--schema", contract]) == exits.POLICY
+
+    @pytest.mark.requirement("A-D0")
+    def test_our_own_rules_are_clean(self) -> None:
+        contract = str(LENDING / "contracts" / "lending.yaml")
+        command = ["rules", "lint", str(LENDING / "rulesets" / "lending.yaml"), "--schema", contract]
+        assert program.main(command) == exits.DONE
 
 
 class TestCoverage:
@@ -164,6 +188,75 @@ class TestSimulate:
     def test_an_unknown_contract_is_bad_input(self, rows: str) -> None:
         command = ["simulate", "nothing", rows, "--local", "--pack", str(LENDING)]
         assert program.main(command) == exits.INPUT
+
+
+class TestSimulateOnAServer:
+    def _report(self, rows: str, tmp_path: Path) -> dict[str, Any]:
+        command = [
+            "simulate",
+            "lending",
+            rows,
+            "--local",
+            "--pack",
+            str(LENDING),
+            "--out",
+            str(tmp_path / "local"),
+        ]
+        assert program.main(command) == exits.DONE
+        report: dict[str, Any] = json.loads((tmp_path / "local" / "report.json").read_text())
+        return report
+
+    @pytest.fixture
+    def rows(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+        monkeypatch.setenv("DOS_URL", "http://dos.example")
+        monkeypatch.setenv("DOS_KEY", "k")
+        file = tmp_path / "rows.csv"
+        file.write_text(SAMPLE)
+        return str(file)
+
+    def test_sends_the_rows_and_writes_both_reports(self, rows: str, tmp_path: Path) -> None:
+        report = self._report(rows, tmp_path)
+        sent: list[Any] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            sent.append(json.loads(request.content))
+            return httpx.Response(200, json=report)
+
+        out = tmp_path / "out"
+        command = ["simulate", "lending", rows, "--label", "label", "--out", str(out)]
+        assert program.main(command, transport=httpx.MockTransport(answer)) == exits.DONE
+        assert (len(sent[0]["rows"]), sent[0]["label_key"]) == (6, "label")
+        assert json.loads((out / "report.json").read_text()) == report
+        assert (out / "report.html").exists()
+
+    def test_a_comparison_is_an_evaluation_that_is_waited_for(
+        self, rows: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        report = self._report(rows, tmp_path)
+        states = iter(["running", "done"])
+        monkeypatch.setattr(simulation.time, "sleep", lambda seconds: None)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            path = request.url.path
+            if path.endswith("/report"):
+                return httpx.Response(200, json=report)
+            if request.method == "POST":
+                assert b'name="baseline"' in request.read()
+                return httpx.Response(202, json={"id": "b1", "state": "queued"})
+            return httpx.Response(200, json={"id": "b1", "state": next(states)})
+
+        command = ["simulate", "lending", rows, "--compare", "0.9.0", "--out", str(tmp_path / "out")]
+        assert program.main(command, transport=httpx.MockTransport(answer)) == exits.DONE
+
+    def test_a_failed_evaluation_is_told(
+        self, rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            return httpx.Response(202, json={"id": "b1", "state": "failed", "error": "no such column"})
+
+        command = ["simulate", "lending", rows, "--version", "1.0.0", "--out", str(tmp_path / "out")]
+        assert program.main(command, transport=httpx.MockTransport(answer)) == exits.INPUT
+        assert "no such column" in capsys.readouterr().err
 
 
 class TestContractValidate:
