@@ -40,12 +40,15 @@ def sealed_lines(tenant_id: uuid.UUID, *, first: int = 1, last: int = 2**62) -> 
             yield bytes(line).split(b"\t", 5)
 
 
-def record_of(text: bytes) -> dict[str, Any] | None:
-    """Return the record of a line's last field, or None where the entry is gone."""
+def json_of(text: bytes) -> bytes | None:
+    """Return the JSON in a line's last field, or None where the entry is gone."""
     if text.startswith(_ABSENT):
         return None
     # COPY doubles every backslash; JSON holds no other character that COPY would escape.
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"\\")
-    record: dict[str, Any] = canonical.decode(text)
-    return record
+    return text.replace(b"\\\\", b"\\") if b"\\" in text else text
+
+
+def record_of(text: bytes) -> dict[str, Any] | None:
+    """Return the record in a line's last field, or None where the entry is gone."""
+    data = json_of(text)
+    return None if data is None else canonical.decode(data)

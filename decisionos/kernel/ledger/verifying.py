@@ -131,12 +131,7 @@ class _Chain:
 
     def follow(self, lines: Iterable[list[bytes]]) -> Broken | None:
         """Take the chain's lines; returns the first broken one."""
-        sha256, unhex, record_of, encode = (
-            hashlib.sha256,
-            binascii.unhexlify,
-            reading.record_of,
-            canonical.encode,
-        )
+        sha256, unhex, json_of, recode = hashlib.sha256, binascii.unhexlify, reading.json_of, canonical.recode
         pending, stop = self.pending, self.ahead.next_size()
         for seq, prev, curr, entry_id, digest, text in lines:
             size = self.size + 1
@@ -144,10 +139,10 @@ class _Chain:
                 return Broken(
                     size, "", "missing", f"Number {size} is missing: {int(seq)} follows {size - 1}."
                 )
-            record, name = record_of(text), entry_id.decode()
+            record, name = json_of(text), entry_id.decode()
             if record is None:
                 return Broken(size, name, "missing", f"The entry of number {size} is gone.")
-            raw = sha256(encode(record)).digest()
+            raw = sha256(recode(record)).digest()
             if raw != unhex(digest):
                 return Broken(size, name, "edited", f"Entry {name} is not what its digest covers.")
             if unhex(prev) != self.raw:

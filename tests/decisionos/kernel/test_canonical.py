@@ -81,3 +81,23 @@ class TestDecode:
     @settings(max_examples=150, deadline=None)
     def test_undoes_any_writing_of_json(self, value: Any) -> None:
         assert canonical.encode(canonical.decode(json.dumps({"a": value}))) == canonical.encode({"a": value})
+
+
+class TestRecode:
+    """The quick way from what the database keeps to canonical bytes."""
+
+    @given(_VALUES)
+    @settings(max_examples=300, deadline=None)
+    def test_equals_decoding_and_encoding(self, value: Any) -> None:
+        stored = json.dumps({"a": value}).encode()
+        assert (
+            canonical.recode(stored)
+            == canonical.encode(canonical.decode(stored))
+            == canonical.encode({"a": value})
+        )
+
+    @given(st.floats(allow_nan=False, allow_infinity=False))
+    @settings(max_examples=300, deadline=None)
+    def test_reads_a_float_that_was_written_out_in_digits(self, value: float) -> None:
+        stored = format(Decimal(repr(value)), "f")
+        assert canonical.recode(f'{{"a": {stored}}}'.encode()) == canonical.encode({"a": value})
