@@ -81,10 +81,10 @@ class Decision(TenantModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "contract", "-id"], name="policy_decisions_contract"),
+            models.Index(fields=["tenant_id", "contract", "-id"], name="policy_decisions_by_contract"),
             models.Index(
                 fields=["tenant_id", "subject_ref", "-id"],
-                name="policy_decisions_subject",
+                name="policy_decisions_by_subject",
                 condition=~models.Q(subject_ref=""),
             ),
         ]

@@ -32,7 +32,7 @@ def _candidates(compiled: Compiled, data: Mapping[str, Any]) -> list[tuple[float
             for shift in (0, step, -step):
                 value = int(comparison.threshold) + shift if whole else round(comparison.threshold + shift, 9)
                 if value != present:
-                    scaled = abs(value - present) / (abs(comparison.threshold) or 1)
+                    scaled = abs(value - present) / (abs(present) or 1)
                     found.setdefault((name, value), (scaled, name, value, condition.rule.name))
     return sorted(found.values(), key=lambda item: (item[0], item[1]))
 
