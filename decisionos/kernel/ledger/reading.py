@@ -8,7 +8,7 @@ exactly the members that the digest covers, and memory stays flat whatever the s
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from django.db import connection
@@ -30,7 +30,9 @@ COPY (
 _ABSENT = b"\\N"
 
 
-def sealed_lines(tenant_id: uuid.UUID, *, first: int = 1, last: int = 2**62) -> Iterator[list[bytes]]:
+def sealed_lines(
+    tenant_id: uuid.UUID, *, first: int = 1, last: int = 2**62
+) -> Generator[list[bytes], None, None]:
     """Yield the six fields of each sealed entry; to be used within the tenant's scope.
 
     The two last fields are ``\\N`` where the entry is gone.
