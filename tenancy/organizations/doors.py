@@ -1,4 +1,4 @@
-"""The base of tenancy's API views: whoever asks is noted as the actor of every ledger entry behind the door."""
+"""The base of tenancy's API views: whoever asks is the actor of every ledger entry behind the door."""
 
 from __future__ import annotations
 
