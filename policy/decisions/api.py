@@ -24,7 +24,10 @@ from policy.decisions.contracts import services as contract_services
 from tenancy.access import services as access
 
 _KEY = OpenApiParameter(
-    "Idempotency-Key", OpenApiTypes.STR, OpenApiParameter.HEADER, description="the first answer is given again"
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="the first answer is given again",
 )
 
 
@@ -83,7 +86,10 @@ def _time(request: Request, name: str) -> datetime.datetime | None:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        problem = {"pointer": f"/{name}", "message": "must be a time with its zone, such as 2026-01-31T00:00:00Z"}
+        problem = {
+            "pointer": f"/{name}",
+            "message": "must be a time with its zone, such as 2026-01-31T00:00:00Z",
+        }
         raise errors.Invalid("A filter is not acceptable.", errors=[problem])
     return found
 
@@ -104,7 +110,9 @@ class SimulateView(ApiView):
         data = request.data if isinstance(request.data, dict) else {}
         rows, label = data.get("rows"), data.get("label_key") or ""
         if not isinstance(rows, list) or not isinstance(label, str):
-            raise errors.Invalid("Send rows.", errors=[{"pointer": "/rows", "message": "must be a list of objects"}])
+            raise errors.Invalid(
+                "Send rows.", errors=[{"pointer": "/rows", "message": "must be a list of objects"}]
+            )
         if len(rows) > services.MOST_REHEARSED:
             raise errors.TooLarge(f"At most {services.MOST_REHEARSED} rows; use an evaluation for more.")
         return Response(evaluations.rehearse(contract=contract, rows=rows, label_key=label))
@@ -165,7 +173,10 @@ class ReplayView(ApiView):
     required_permission = "decision.read"
 
     @extend_schema(
-        operation_id="decisions_replay", request=None, responses=serializers.ReplaySerializer, tags=["decisions"]
+        operation_id="decisions_replay",
+        request=None,
+        responses=serializers.ReplaySerializer,
+        tags=["decisions"],
     )
     def post(self, request: Request, decision_id: uuid.UUID) -> Response:
         """Decide again with the recorded versions; nothing is stored."""
@@ -213,7 +224,10 @@ class ContractActivateView(ApiView):
     required_permission = "policy.write"
 
     @extend_schema(
-        operation_id="contracts_activate", request=None, responses=serializers.ContractSerializer, tags=["contracts"]
+        operation_id="contracts_activate",
+        request=None,
+        responses=serializers.ContractSerializer,
+        tags=["contracts"],
     )
     def post(self, request: Request, name: str, version: str) -> Response:
         """Put a version in force; every process sees it within a second."""
@@ -228,11 +242,16 @@ class ContractRollBackView(ApiView):
     required_permission = "policy.write"
 
     @extend_schema(
-        operation_id="contracts_roll_back", request=None, responses=serializers.ContractSerializer, tags=["contracts"]
+        operation_id="contracts_roll_back",
+        request=None,
+        responses=serializers.ContractSerializer,
+        tags=["contracts"],
     )
     def post(self, request: Request, name: str) -> Response:
         """Put the version before the present one back in force."""
-        row = contract_services.roll_back_contract(name=name, actor=access_subject(request).actor, now=clock.now())
+        row = contract_services.roll_back_contract(
+            name=name, actor=access_subject(request).actor, now=clock.now()
+        )
         return Response(contracts.as_json(row))
 
 

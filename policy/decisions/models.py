@@ -32,7 +32,9 @@ class ContractVersion(TenantModel):
     class Meta:
         constraints = [
             *TenantModel.Meta.constraints,
-            models.UniqueConstraint(fields=["tenant_id", "name", "version"], name="policy_decisions_contract_once"),
+            models.UniqueConstraint(
+                fields=["tenant_id", "name", "version"], name="policy_decisions_contract_once"
+            ),
             models.UniqueConstraint(
                 fields=["tenant_id", "name"],
                 condition=models.Q(state=ContractState.ACTIVE),

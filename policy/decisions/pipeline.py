@@ -75,8 +75,13 @@ def read_request(
 ) -> Asked:
     """Check the envelope of a request; raises RequestInvalid naming each wrong field."""
     if not isinstance(body, dict):
-        raise RequestInvalid("The request must be an object.", errors=[{"pointer": "", "message": "must be an object"}])
-    problems = [{"pointer": f"/{name}", "message": "is not a field of a request"} for name in sorted(body.keys() - _KNOWN)]
+        raise RequestInvalid(
+            "The request must be an object.", errors=[{"pointer": "", "message": "must be an object"}]
+        )
+    problems = [
+        {"pointer": f"/{name}", "message": "is not a field of a request"}
+        for name in sorted(body.keys() - _KNOWN)
+    ]
     if "input" not in body:
         problems.append({"pointer": "/input", "message": "is required"})
     texts = {}
@@ -84,13 +89,17 @@ def read_request(
         value = body.get(name)
         texts[name] = value or ""
         if value is not None and not (isinstance(value, str) and len(value) <= most and value.isprintable()):
-            problems.append({"pointer": f"/{name}", "message": f"must be printable text of at most {most} characters"})
+            problems.append(
+                {"pointer": f"/{name}", "message": f"must be printable text of at most {most} characters"}
+            )
     context = body.get("context")
     environment = context.get("environment", "") if isinstance(context, dict) else ""
     if context is not None and not isinstance(context, dict):
         problems.append({"pointer": "/context", "message": "must be an object"})
     if not (isinstance(environment, str) and len(environment) <= 40 and environment.isprintable()):
-        problems.append({"pointer": "/context/environment", "message": "must be text of at most 40 characters"})
+        problems.append(
+            {"pointer": "/context/environment", "message": "must be text of at most 40 characters"}
+        )
     if problems:
         raise RequestInvalid("Some fields of the request are not acceptable.", errors=problems)
     return Asked(body["input"], texts["subject"], texts["purpose"], environment, budgets, key, fingerprint)
@@ -146,7 +155,12 @@ def make(
     answer = {
         "decision_id": str(decision_id),
         **result,
-        "model_meta": {"chosen_model": ROUTE, "budgets": asked.budgets or {}, "route": ROUTE, "degraded": False},
+        "model_meta": {
+            "chosen_model": ROUTE,
+            "budgets": asked.budgets or {},
+            "route": ROUTE,
+            "degraded": False,
+        },
         "trace_id": caller.corr_id,
         "ledger": {"entry_id": str(entry.id)},
     }

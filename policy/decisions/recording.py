@@ -43,7 +43,13 @@ _DECISION = (
     ("duration_us", "int4"),
 )
 _ENTRY_TYPES = ("uuid", "uuid", "text", "text", "text", "text", "text", "jsonb", "timestamptz", "text")
-_EVENT = (("id", "uuid"), ("name", "text"), ("payload", "jsonb"), ("corr_id", "text"), ("occurred_at", "timestamptz"))
+_EVENT = (
+    ("id", "uuid"),
+    ("name", "text"),
+    ("payload", "jsonb"),
+    ("corr_id", "text"),
+    ("occurred_at", "timestamptz"),
+)
 _LISTS = {"reasons", "required_docs"}
 
 
@@ -60,7 +66,7 @@ def _statement() -> str:
     event = ", ".join(name for name, _ in _EVENT)
     return (
         "WITH t AS MATERIALIZED (SELECT set_config('app.tenant_id', %s, true)::uuid AS tenant), "
-        f"d AS (INSERT INTO policy_decisions_decision (tenant_id, {columns}) "  # noqa: S608  constants only
+        f"d AS (INSERT INTO policy_decisions_decision (tenant_id, {columns}) "
         f"SELECT t.tenant, {values} FROM t, unnest({_arrays([kind for _, kind in _DECISION])}) AS r({columns}) "
         "ON CONFLICT DO NOTHING RETURNING id, tenant_id), "
         f"l AS (INSERT INTO kernel_ledger_entry ({entry}) SELECT {', '.join(f'e.{name}' for name in ledger.COLUMNS)} "

@@ -91,7 +91,10 @@ def summary(row: Decision) -> dict[str, Any]:
 
 def _masked(answer: dict[str, Any]) -> dict[str, Any]:
     rules = [
-        {**{k: v for k, v in rule.items() if k != "margin"}, "values": dict.fromkeys(rule.get("values", {}), MASKED)}
+        {
+            **{k: v for k, v in rule.items() if k != "margin"},
+            "values": dict.fromkeys(rule.get("values", {}), MASKED),
+        }
         for rule in answer["rules_applied"]
     ]
     flip = answer["nearest_flip"]

@@ -54,7 +54,7 @@ def consent_for(compiled: Compiled, asked: Asked, caller: Caller, now: datetime.
     if asked.purpose and asked.purpose != purpose:
         raise ConsentMissing(f"The contract decides for {purpose!r}, not for {asked.purpose!r}.")
     with scope.tenant_scope(caller.tenant_id):
-        found = privacy.find_consent(subject_id=asked.subject, purpose=purpose, now=now)
+        found = privacy.find_consent(subject=asked.subject, purpose=purpose, now=now)
     if found is None:
         raise ConsentMissing(f"No consent for {purpose!r} stands for this subject.")
     return uuid.UUID(str(found.id))
@@ -79,7 +79,9 @@ def first_answer(tenant_id: uuid.UUID, made: Made) -> dict[str, Any]:
     with scope.tenant_scope(tenant_id):
         row = Decision.objects.filter(idempotency_key=made.key).first() if made.key else None
         if row is None:
-            raise errors.Conflict("The decision could not be recorded. Send it again.", code="decision_conflict")
+            raise errors.Conflict(
+                "The decision could not be recorded. Send it again.", code="decision_conflict"
+            )
         if row.fingerprint != made.fingerprint:
             raise KeyReused("Use a new Idempotency-Key for a different request.")
         answer: dict[str, Any] = selectors.opened(row)["answer"]
@@ -87,7 +89,11 @@ def first_answer(tenant_id: uuid.UUID, made: Made) -> dict[str, Any]:
 
 
 def decide_many(
-    *, contract: str, asked: Iterable[tuple[int, Asked | errors.DosError]], caller: Caller, now: datetime.datetime
+    *,
+    contract: str,
+    asked: Iterable[tuple[int, Asked | errors.DosError]],
+    caller: Caller,
+    now: datetime.datetime,
 ) -> Iterator[list[dict[str, Any]]]:
     """Decide a stream of requests in groups; yields the answers of each group, in order.
 
@@ -106,7 +112,10 @@ def decide_many(
 
 
 def _decide_group(
-    contract: str, group: Sequence[tuple[int, Asked | errors.DosError]], caller: Caller, now: datetime.datetime
+    contract: str,
+    group: Sequence[tuple[int, Asked | errors.DosError]],
+    caller: Caller,
+    now: datetime.datetime,
 ) -> list[dict[str, Any]]:
     compiled = cache.active(caller.tenant_id, contract)
     outcomes: list[tuple[int, Made | errors.DosError]] = []

@@ -117,7 +117,9 @@ def decide_batch(request: HttpRequest, subject: access.Subject, contract: str) -
     # The first group is decided here, so that an unknown contract is a 404 and not a broken stream.
     first = next(stream, b"")
     return StreamingHttpResponse(
-        batches.chain(first, stream), content_type="application/x-ndjson", headers={"Cache-Control": "no-store"}
+        batches.chain(first, stream),
+        content_type="application/x-ndjson",
+        headers={"Cache-Control": "no-store"},
     )
 
 

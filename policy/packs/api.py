@@ -138,7 +138,11 @@ class PackActivateView(ApiView):
     required_permission = "packs.enable"
 
     @extend_schema(
-        operation_id="packs_activate", request=None, responses=PackSerializer, tags=["packs"], parameters=_VERSION
+        operation_id="packs_activate",
+        request=None,
+        responses=PackSerializer,
+        tags=["packs"],
+        parameters=_VERSION,
     )
     def post(self, request: Request, name: str, version: str) -> Response:
         """Put a version in force."""
@@ -152,7 +156,11 @@ class PackRollBackView(ApiView):
     required_permission = "packs.enable"
 
     @extend_schema(
-        operation_id="packs_roll_back", request=None, responses=PackSerializer, tags=["packs"], parameters=_VERSION[:1]
+        operation_id="packs_roll_back",
+        request=None,
+        responses=PackSerializer,
+        tags=["packs"],
+        parameters=_VERSION[:1],
     )
     def post(self, request: Request, name: str) -> Response:
         """Put the version before the present one back in force."""

@@ -189,7 +189,14 @@ def read_archive(data: bytes) -> dict[str, bytes]:
             _read_zip(data, collector)
         else:
             raise PackInvalid("A pack comes as .zip or .tar.gz.")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        EOFError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
         raise PackInvalid("The archive cannot be read.") from error
     return collector.files
 

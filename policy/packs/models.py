@@ -35,7 +35,9 @@ class PackVersion(TenantModel):
     class Meta:
         constraints = [
             *TenantModel.Meta.constraints,
-            models.UniqueConstraint(fields=["tenant_id", "name", "version"], name="policy_packs_version_once"),
+            models.UniqueConstraint(
+                fields=["tenant_id", "name", "version"], name="policy_packs_version_once"
+            ),
             models.UniqueConstraint(
                 fields=["tenant_id", "name"],
                 condition=models.Q(state=PackState.ACTIVE),

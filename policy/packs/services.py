@@ -166,5 +166,11 @@ def roll_back_pack(*, name: str, actor: str, now: datetime.datetime) -> PackVers
 
 
 def _note(kind: str, row: PackVersion, actor: str) -> None:
-    payload = {"name": row.name, "version": row.version, "digest": row.digest, "key_id": row.key_id, "actor": actor}
+    payload = {
+        "name": row.name,
+        "version": row.version,
+        "digest": row.digest,
+        "key_id": row.key_id,
+        "actor": actor,
+    }
     ledger.append(kind=kind, payload=payload, subject_type="pack", subject_id=row.name)

@@ -23,7 +23,10 @@ def lending_contract(replace: tuple[str, str] = ("", ""), version: str = "1.0.0"
     parsed = document.parse({**value, "version": version}, ruleset_version="0.1.0")
     first = (FOLDER / "rulesets/lending.yaml").read_text()
     assert not replace[0] or replace[0] in first
-    texts = [first.replace(*replace) if replace[0] else first, (FOLDER / "rulesets/lending_guards.yaml").read_text()]
+    texts = [
+        first.replace(*replace) if replace[0] else first,
+        (FOLDER / "rulesets/lending_guards.yaml").read_text(),
+    ]
     return compiled.compile_contract(parsed, [rulesets.loads(text) for text in texts])
 
 

@@ -74,7 +74,11 @@ class BacktestListView(ApiView):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         upload = given.get("rows")
-        source = services.HISTORY if given["history"] else str(getattr(upload, "name", "")).rpartition(".")[2].lower()
+        source = (
+            services.HISTORY
+            if given["history"]
+            else str(getattr(upload, "name", "")).rpartition(".")[2].lower()
+        )
         row = services.request_backtest(
             contract=given["contract"],
             version=given.get("version", ""),
@@ -118,7 +122,9 @@ class BacktestReportView(ApiView):
             return Response(row.report)
         page = HttpResponse(report.render(row.report), content_type="text/html; charset=utf-8")
         style = base64.b64encode(hashlib.sha256(report.STYLE.encode()).digest()).decode()
-        page["Content-Security-Policy"] = f"default-src 'none'; style-src 'sha256-{style}'; frame-ancestors 'none'"
+        page["Content-Security-Policy"] = (
+            f"default-src 'none'; style-src 'sha256-{style}'; frame-ancestors 'none'"
+        )
         return page
 
 

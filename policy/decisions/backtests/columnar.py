@@ -33,7 +33,7 @@ _LENGTHS = {"minLength", "maxLength"}
 _ROOT = {"type", "properties", "required", "additionalProperties", "$schema", "$id"}
 
 
-class NotExpressible(Exception):  # noqa: N818 - it says what the expression is
+class NotExpressible(Exception):
     """The expression or schema has no columnar form; use the row engine."""
 
 
@@ -272,7 +272,9 @@ class Translator:
         yes, no = self.translate(node.args[1]), self.translate(node.args[2])
         if yes.type != no.type:
             raise NotExpressible("the two outcomes differ in type")
-        text = f"(CASE WHEN {test.text} IS NULL THEN NULL WHEN {test.text} THEN {yes.text} ELSE {no.text} END)"
+        text = (
+            f"(CASE WHEN {test.text} IS NULL THEN NULL WHEN {test.text} THEN {yes.text} ELSE {no.text} END)"
+        )
         return Sql(text, yes.type, max(yes.most, no.most))
 
     def _in(self, node: ast.Call) -> Sql:

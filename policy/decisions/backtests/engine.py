@@ -36,7 +36,14 @@ class _Count:
         self.pairs: Counter[tuple[str, str]] = Counter()
         self.flips: list[dict[str, Any]] = []
 
-    def add(self, row: int | None, after: executor.Outcome, before: executor.Outcome | None, label: Any, count: int = 1) -> None:
+    def add(
+        self,
+        row: int | None,
+        after: executor.Outcome,
+        before: executor.Outcome | None,
+        label: Any,
+        count: int = 1,
+    ) -> None:
         known = metrics.label_of(label)
         for tally, outcome in ((self.tally, after), (self.base, before)):
             if outcome is not None:
@@ -71,7 +78,10 @@ def _rules(outcome: executor.Outcome) -> str:
 
 
 def decide_rows(
-    pairs: Iterator[tuple[int, dict[str, Any], Any]], count: _Count, compiled: Compiled, baseline: Compiled | None
+    pairs: Iterator[tuple[int, dict[str, Any], Any]],
+    count: _Count,
+    compiled: Compiled,
+    baseline: Compiled | None,
 ) -> None:
     """Decide rows one by one into a count; a row that a contract refuses is invalid."""
     for number, row, label in pairs:
@@ -134,7 +144,9 @@ class _Version:
 class _Columnar:
     """One columnar run."""
 
-    def __init__(self, source: Source, label: str, versions: Sequence[_Version], columns: Mapping[str, columnar.Column]) -> None:
+    def __init__(
+        self, source: Source, label: str, versions: Sequence[_Version], columns: Mapping[str, columnar.Column]
+    ) -> None:
         self.source, self.label, self.versions, self.columns = source, label, versions, columns
         self.database = duckdb.connect(config={"threads": 2})
         self.names = [
@@ -220,7 +232,9 @@ def _columns(versions: Sequence[Compiled]) -> dict[str, columnar.Column]:
     return found
 
 
-def _run_columnar(source: Source, label: str, compiled: Sequence[Compiled], count: _Count, progress: Progress) -> None:
+def _run_columnar(
+    source: Source, label: str, compiled: Sequence[Compiled], count: _Count, progress: Progress
+) -> None:
     columns = _columns(compiled)
     run = _Columnar(source, label, [_Version(item, columns) for item in compiled], columns)
     run.load()
@@ -269,13 +283,21 @@ def evaluate(
             raise
         used, reason, count = "rows", str(error).splitlines()[0][:200], _Count(baseline is not None)
         found = sources.rows(source, compiled.document.input_schema, label)
-        decide_rows(((at, row, value) for at, (row, value) in enumerate(found, start=1)), count, compiled, baseline)
+        decide_rows(
+            ((at, row, value) for at, (row, value) in enumerate(found, start=1)), count, compiled, baseline
+        )
     progress(95)
     return _report(compiled, baseline, count, source, label, used, reason)
 
 
 def _report(
-    compiled: Compiled, baseline: Compiled | None, count: _Count, source: Source, label: str, used: str, reason: str
+    compiled: Compiled,
+    baseline: Compiled | None,
+    count: _Count,
+    source: Source,
+    label: str,
+    used: str,
+    reason: str,
 ) -> dict[str, Any]:
     measured = metrics.summarise(count.tally, [item.rule.name for item in compiled.program.flat])
     report: dict[str, Any] = {

@@ -103,7 +103,7 @@ def _rules_chart(metrics: Mapping[str, Any]) -> str:
 def _table(head: list[str], rows: list[list[Any]], numeric: set[int]) -> str:
     def cells(values: list[Any], tag: str) -> str:
         return "".join(
-            f'<{tag}{" class=n" if at in numeric else ""}>{escape(str(value))}</{tag}>'
+            f"<{tag}{' class=n' if at in numeric else ''}>{escape(str(value))}</{tag}>"
             for at, value in enumerate(values)
         )
 
@@ -165,10 +165,12 @@ def render(report: Mapping[str, Any]) -> str:
     body = _section(f"Version {report['version']}", report["metrics"])
     if report.get("comparison"):
         body += _flips(report)
-        body += _section(f"Compared with version {report['comparison']['version']}", report["comparison"]["metrics"])
+        body += _section(
+            f"Compared with version {report['comparison']['version']}", report["comparison"]["metrics"]
+        )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>Evaluation of {escape(head)}</title><style>{STYLE}</style></head><body>"
-        f"<h1>Evaluation of {escape(head)}</h1><p class=\"sub\">{escape(facts)}</p>{body}</body></html>\n"
+        f'<h1>Evaluation of {escape(head)}</h1><p class="sub">{escape(facts)}</p>{body}</body></html>\n'
     )

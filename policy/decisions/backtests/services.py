@@ -49,7 +49,11 @@ def request_backtest(
     """
     if source not in (*sources.KINDS, HISTORY) or (source == HISTORY) != (content is None):
         raise sources.SourceInvalid("Send a file that ends in .csv, .jsonl or .parquet, or ask for history.")
-    row = contracts.get_contract(name=contract, version=version) if version else contracts.get_active(name=contract)
+    row = (
+        contracts.get_contract(name=contract, version=version)
+        if version
+        else contracts.get_active(name=contract)
+    )
     if baseline:
         contracts.get_contract(name=contract, version=baseline)
     made = Backtest.objects.create(
@@ -95,7 +99,13 @@ def run_backtest(*, tenant_id: uuid.UUID, backtest_id: uuid.UUID, now: datetime.
         _update(tenant_id, backtest_id, upload=None, finished_at=now, **failed)
     else:
         _update(
-            tenant_id, backtest_id, state=BacktestState.DONE, progress=100, upload=None, report=report, finished_at=now
+            tenant_id,
+            backtest_id,
+            state=BacktestState.DONE,
+            progress=100,
+            upload=None,
+            report=report,
+            finished_at=now,
         )
     with scope.tenant_scope(tenant_id):
         return selectors.get_backtest(backtest_id=backtest_id)

@@ -62,7 +62,9 @@ def _from_text(text: str, kind: str) -> Any:
             return None
         if kind == "double":
             return number
-        return int(lowered) if lowered.lstrip("+-").isdigit() else int(number) if number.is_integer() else MISFIT
+        return (
+            int(lowered) if lowered.lstrip("+-").isdigit() else int(number) if number.is_integer() else MISFIT
+        )
     except ValueError:
         return MISFIT
 

@@ -108,7 +108,11 @@ def _refs(value: Any, default: str) -> tuple[tuple[RulesetRef, ...], list[dict[s
         return (), [{"pointer": "/rulesets", "message": "must list at least one ruleset"}]
     refs, problems = [], []
     for at, item in enumerate(value):
-        if isinstance(item, dict) and isinstance(item.get("name"), str) and isinstance(item.get("version"), str):
+        if (
+            isinstance(item, dict)
+            and isinstance(item.get("name"), str)
+            and isinstance(item.get("version"), str)
+        ):
             refs.append(RulesetRef(item["name"], item["version"]))
         elif isinstance(item, str) and default:
             refs.append(RulesetRef(item, default))

@@ -22,6 +22,7 @@ from policy.packs import format
 from policy.packs import services as packs
 from tenancy.identity import keys
 from tenancy.organizations import services as organizations
+from tenancy.privacy import services as privacy
 from tests.policy.lending import APPROVED, REJECTED, REVIEWED, row
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
@@ -34,7 +35,9 @@ class House:
     def __init__(self) -> None:
         self.tenant = organizations.create_organization(slug=f"house-{next(numbers)}", name="House").id
         with scope.tenant_scope(self.tenant):
-            self.keys = {role: keys.issue_key(name=role, role=role)[1] for role in ("agent", "admin", "auditor")}
+            self.keys = {
+                role: keys.issue_key(name=role, role=role)[1] for role in ("agent", "admin", "auditor")
+            }
             pack = packs.import_pack(files=demo.bundled_pack(), actor="t", now=clock.now())
             packs.activate_pack(name=pack.name, version=pack.version, actor="t", now=clock.now())
 
@@ -70,7 +73,9 @@ class TestDecide:
     @pytest.mark.parametrize(
         ("given", "expected"), [(APPROVED, "approve"), (REJECTED, "reject"), (REVIEWED, "review")]
     )
-    def test_answers_and_records_each_golden_case(self, house: House, given: dict[str, Any], expected: str) -> None:
+    def test_answers_and_records_each_golden_case(
+        self, house: House, given: dict[str, Any], expected: str
+    ) -> None:
         response = house.decide(given)
         assert response.status_code == 200, response.content
         answer = response.json()
@@ -82,7 +87,10 @@ class TestDecide:
         with scope.tenant_scope(house.tenant):
             entry = Entry.objects.get(id=answer["ledger"]["entry_id"])
             assert entry.payload["decision_id"] == answer["decision_id"]
-            assert "credit_score" not in str(entry.payload)
+            assert set(entry.payload) == {
+                *("decision_id", "contract", "contract_version", "versions", "class", "reasons"),
+                *("input_hash", "output_hash"),
+            }
 
     def test_keeps_the_input_sealed(self, house: House) -> None:
         house.decide(APPROVED)
@@ -130,6 +138,14 @@ class TestDecide:
         assert (response.status_code, response.json()["code"]) == (403, "consent_missing")
         assert house.stored() == (0, 0, 0)
 
+    def test_freezes_the_consent_that_it_stands_on(self, house: House) -> None:
+        with scope.tenant_scope(house.tenant):
+            consent = privacy.grant_consent(subject="s-1", purpose="credit_decision")
+        response = house.decide(APPROVED, body={"subject": "s-1", "purpose": "credit_decision"})
+        assert response.status_code == 200, response.content
+        with scope.tenant_scope(house.tenant):
+            assert Decision.objects.get().consent_id == consent.id
+
     def test_decides_alike_for_both_spellings_of_a_number(self, house: House) -> None:
         one = house.decide({**APPROVED, "credit_score": 720.0, "dti": 0}).json()
         two = house.decide({**APPROVED, "dti": 0.0}).json()
@@ -168,7 +184,10 @@ class TestExplain:
     def test_knows_nothing_of_another_organization(self, house: House) -> None:
         made = house.decide(APPROVED).json()
         other = House()
-        for method, path in (("GET", f"explain/{made['decision_id']}"), ("POST", f"decisions/{made['decision_id']}/replay")):
+        for method, path in (
+            ("GET", f"explain/{made['decision_id']}"),
+            ("POST", f"decisions/{made['decision_id']}/replay"),
+        ):
             assert other.call(method, path, role="admin").status_code == 404
         assert other.call("GET", "decisions", role="admin").json()["results"] == []
 
@@ -187,7 +206,9 @@ class TestDecisions:
         house.decide(REJECTED)
         found = house.call("GET", "decisions?class=reject", role="admin").json()["results"]
         assert [item["class"] for item in found] == ["reject"]
-        found = house.call("GET", "decisions?reason=strong_credit_and_low_dti", role="admin").json()["results"]
+        found = house.call("GET", "decisions?reason=strong_credit_and_low_dti", role="admin").json()[
+            "results"
+        ]
         assert [item["class"] for item in found] == ["approve"]
         assert house.call("GET", "decisions?from=yesterday", role="admin").status_code == 422
 
@@ -207,7 +228,9 @@ class TestBacktest:
     def test_runs_over_history_and_reports_as_json_and_html(self, house: House) -> None:
         house.decide(APPROVED)
         with scope.tenant_scope(house.tenant):
-            made = Backtest.objects.create(contract="lending", version="1.0.0", source="history", label_key="label")
+            made = Backtest.objects.create(
+                contract="lending", version="1.0.0", source="history", label_key="label"
+            )
         evaluations.run_backtest(tenant_id=house.tenant, backtest_id=made.id, now=clock.now())
         told = house.call("GET", f"backtests/{made.id}", role="admin").json()
         assert (told["state"], told["progress"]) == ("done", 100), told

@@ -36,7 +36,9 @@ def write(folder: Path, kind: str, rows: list[dict[str, Any]]) -> sources.Source
     elif kind == "jsonl":
         path.write_bytes(b"".join(orjson.dumps(item) + b"\n" for item in rows))
     else:
-        pq.write_table(pa.Table.from_pylist([{name: item.get(name) for name in NAMES} for item in rows]), path)
+        pq.write_table(
+            pa.Table.from_pylist([{name: item.get(name) for name in NAMES} for item in rows]), path
+        )
     return sources.Source(kind, path)
 
 
@@ -54,7 +56,9 @@ def rows() -> list[dict[str, Any]]:
 
 class TestEvaluate:
     @pytest.mark.parametrize("kind", sources.KINDS)
-    def test_gives_one_report_by_either_engine(self, kind: str, rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    def test_gives_one_report_by_either_engine(
+        self, kind: str, rows: list[dict[str, Any]], tmp_path: Path
+    ) -> None:
         source = write(tmp_path, kind, rows)
         fast = engine.evaluate(LENDING, source, baseline=STRICTER, engine="columnar")
         slow = engine.evaluate(LENDING, source, baseline=STRICTER, engine="rows")
@@ -109,7 +113,10 @@ def one_rule(when: str, properties: dict[str, Any]) -> compiled.Compiled:
         "t", "1.0.0", {"type": "object", "properties": properties}, (document.RulesetRef("r", "1.0.0"),)
     )
     text = orjson.dumps(
-        {"name": "r", "rules": [{"name": "one", "when": when, "action": {"class": "reject", "reasons": ["x"]}}]}
+        {
+            "name": "r",
+            "rules": [{"name": "one", "when": when, "action": {"class": "reject", "reasons": ["x"]}}],
+        }
     ).decode()
     return compiled.compile_contract(value, [rulesets.loads(text)])
 
@@ -136,7 +143,9 @@ doubles = st.deferred(
 )
 truths = st.deferred(
     lambda: st.one_of(
-        st.sampled_from(["p", "s == 'x'", "s.startsWith('a')", "s in ['a', 'b']", "has(input.a)", "size(s) > 2"]),
+        st.sampled_from(
+            ["p", "s == 'x'", "s.startsWith('a')", "s in ['a', 'b']", "has(input.a)", "size(s) > 2"]
+        ),
         st.builds("{} {} {}".format, integers, st.sampled_from(["<", "<=", "==", "!=", ">"]), integers),
         st.builds("{} {} {}".format, doubles, st.sampled_from(["<", ">=", "=="]), doubles),
         st.builds("({} {} {})".format, truths, st.sampled_from(["&&", "||"]), truths),
@@ -160,7 +169,9 @@ inputs = st.fixed_dictionaries(
 class TestColumnar:
     @settings(max_examples=150, deadline=None)
     @given(truths, st.lists(inputs, min_size=1, max_size=8))
-    def test_agrees_with_the_row_engine_on_every_row(self, when: str, given_rows: list[dict[str, Any]]) -> None:
+    def test_agrees_with_the_row_engine_on_every_row(
+        self, when: str, given_rows: list[dict[str, Any]]
+    ) -> None:
         try:
             contract = one_rule(when, FIELDS)
             columns = columnar.columns_of(contract.document.input_schema)

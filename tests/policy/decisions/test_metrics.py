@@ -61,7 +61,9 @@ class TestGuard:
             (None, None, []),
         ],
     )
-    def test_holds_up_to_its_bounds(self, precision: float | None, review: float | None, failed: list[str]) -> None:
+    def test_holds_up_to_its_bounds(
+        self, precision: float | None, review: float | None, failed: list[str]
+    ) -> None:
         assert metrics.guard(precision, review) == {"passed": not failed, "failed": failed}
 
 

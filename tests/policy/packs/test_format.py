@@ -85,7 +85,8 @@ class TestSeal:
 
 class TestPaths:
     @pytest.mark.parametrize(
-        "path", ["../evil", "/etc/passwd", "a/../../b", "a\\b", "./a", "a//b", ".hidden", "a/.git", "", "a\x00b"]
+        "path",
+        ["../evil", "/etc/passwd", "a/../../b", "a\\b", "./a", "a//b", ".hidden", "a/.git", "", "a\x00b"],
     )
     def test_that_leave_the_pack_are_refused(self, path: str) -> None:
         with pytest.raises(format.PackInvalid):
@@ -151,4 +152,8 @@ class TestLint:
             "rulesets/a.yaml": b"name: x\n",
             "rulesets/b.yaml": b"name: x\n",
         }
-        assert {item["code"] for item in format.lint(files)} == {"no_contracts", "no_description", "duplicate"}
+        assert {item["code"] for item in format.lint(files)} == {
+            "no_contracts",
+            "no_description",
+            "duplicate",
+        }
