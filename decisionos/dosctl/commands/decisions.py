@@ -45,8 +45,8 @@ def _show(context: Context, answer: dict[str, Any]) -> None:
     skipped = answer.get("not_evaluated") or []
     if skipped:
         context.output.rows(skipped, skipped, ("rule", "cause"), title="Rules that could not be evaluated")
-    if answer.get("nearest_flip") or answer.get("nearest_change"):
-        nearest = answer.get("nearest_flip") or answer.get("nearest_change")
+    nearest = answer.get("nearest_flip")
+    if nearest:
         context.output.facts(nearest, nearest, title="Nearest change that would flip it")
 
 

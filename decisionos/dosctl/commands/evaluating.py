@@ -126,7 +126,7 @@ def _compare(
 ) -> dict[str, Any]:
     before_metrics, before = evaluate(base, rows, label)
     pairs: Counter[tuple[str, str]] = Counter()
-    flips = []
+    flips: list[dict[str, Any]] = []
     for number, (old, new) in enumerate(zip(before, outcomes, strict=True), start=1):
         if old is None or new is None or old.decision_class == new.decision_class:
             continue

@@ -46,7 +46,7 @@ class SignedRootSerializer(serializers.Serializer[Any]):
 
     tenant = serializers.CharField()
     size = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]
     head = serializers.CharField()
     time = serializers.CharField()
     kid = serializers.CharField()
@@ -79,7 +79,7 @@ class VerificationSerializer(serializers.Serializer[Any]):
     entries = serializers.IntegerField()
     checkpoints = serializers.IntegerField()
     head = serializers.CharField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]
     unsealed = serializers.IntegerField()
     problems = serializers.ListField(child=serializers.CharField())
     first_broken = BrokenSerializer(allow_null=True)
