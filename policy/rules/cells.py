@@ -138,8 +138,8 @@ class _Reader:
             self.next()
             value = self.literal()
             sign = "=" if start == "==" else start
-            if sign not in ("=", "!=") and isinstance(value, bool):
-                raise CellInvalid("true and false have no order")
+            if sign not in ("=", "!=") and isinstance(value, bool | str):
+                raise CellInvalid("only numbers have an order")
             return Compare(sign, value)
         if start in ("[", "(", "]"):
             self.next()

@@ -23,7 +23,7 @@ from decisionos.kernel import canonical
 from policy.rules import cells, documents, rulesets
 
 HIT_POLICIES = ("unique", "first", "any", "priority", "collect")
-MAX_ROWS = 20_000
+MAX_ROWS = 5_000
 MAX_COLUMNS = 100
 MAX_UNPACKED = 50_000_000
 

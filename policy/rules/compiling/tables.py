@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from policy.rules import cells, conditions
@@ -97,27 +98,42 @@ def _column(table: Table, place: int, scope: conditions.Scope, wrong: list[dict[
     return column
 
 
-def _mask(tests: list[cells.Test], value: Any) -> int:
-    found = 0
-    for number, test in enumerate(tests):
-        if cells.holds(test, value):
-            found |= 1 << number
-    return found
-
-
 def _fill(column: Column, tests: list[cells.Test]) -> None:
+    """Build the masks. A test changes its answer at its own constants only, so each is asked only there."""
     constants = {value for test in tests for value in cells.constants(test)}
     column.unset = sum(1 << n for n, test in enumerate(tests) if isinstance(test, cells.Anything))
     if column.kind == "number":
-        column.points = sorted(
-            float(v) if isinstance(v, float) else v for v in constants if not isinstance(v, str)
-        )
-        column.slots = [_mask(tests, value) for value in samples(column.points)]
-    elif column.kind == "bool":
-        column.named = {value: _mask(tests, value) for value in (True, False)}
-    else:
-        column.named = {value: _mask(tests, value) for value in constants}
-        column.rest = _mask(tests, other_text(constants))
+        column.points = sorted(value for value in constants if not isinstance(value, str))
+        changes = [0] * (2 * len(column.points) + 2)
+        for number, test in enumerate(tests):
+            _mark(changes, column.points, test, 1 << number)
+        mask = 0
+        for change in changes[:-1]:
+            mask ^= change
+            column.slots.append(mask)
+        return
+    values = (True, False) if column.kind == "bool" else constants
+    for number, test in enumerate(tests):
+        if column.kind == "string" and cells.holds(test, other_text(cells.constants(test))):
+            column.rest |= 1 << number
+    column.named = dict.fromkeys(values, column.rest)
+    for number, test in enumerate(tests):
+        for value in values if column.kind == "bool" else set(cells.constants(test)):
+            if cells.holds(test, value) != bool(column.rest >> number & 1):
+                column.named[value] ^= 1 << number
+
+
+def _mark(changes: list[int], points: list[float], test: cells.Test, bit: int) -> None:
+    """Note the slots at which a row starts or ceases to accept."""
+    own = sorted({value for value in cells.constants(test) if not isinstance(value, str)})
+    starts = [0]
+    for point in own:
+        slot = 2 * bisect_left(points, point) + 1
+        starts += [slot, slot + 1]
+    for place, sample in enumerate(samples(own)):
+        if cells.holds(test, sample):
+            changes[starts[place]] ^= bit
+            changes[starts[place + 1] if place + 1 < len(starts) else -1] ^= bit
 
 
 def samples(points: list[float]) -> list[float | Fraction]:
@@ -147,7 +163,6 @@ class TableProgram:
     """
 
     decide: Callable[[Mapping[str, Any]], TableOutcome]
-    scan: Callable[[Mapping[str, Any]], TableOutcome]
 
     def __init__(self, table: Table, scope: conditions.Scope) -> None:
         wrong: list[dict[str, Any]] = []
@@ -160,10 +175,12 @@ class TableProgram:
         self.everything = (1 << len(table.rows)) - 1
         self.remembered: dict[Any, TableOutcome] = {}
         self.source: dict[str, str] = {}
-        for name, writer in (("decide", self._write_index), ("scan", self._write_scan)):
-            names = terms.Names(scope)
-            self.source[name] = writer(names)
-            setattr(self, name, self._function(name, names))
+        self.decide = self._function("decide", self._write_index)
+
+    @cached_property
+    def scan(self) -> Callable[[Mapping[str, Any]], TableOutcome]:
+        """Return the function without index, generated when it is first asked for."""
+        return self._function("scan", self._write_scan)
 
     def reference(self, data: Mapping[str, Any]) -> TableOutcome:
         """Decide by the interpreter, cell by cell."""
@@ -292,7 +309,11 @@ class TableProgram:
         lines.append("  return conclude(0, 0)" if stops else "  return known(m) or conclude(m, m)")
         return "\n".join([*lines, " except REFUSED:", "  return reference(d)", ""])
 
-    def _function(self, name: str, names: terms.Names) -> Callable[[Mapping[str, Any]], TableOutcome]:
+    def _function(
+        self, name: str, write: Callable[[terms.Names], str]
+    ) -> Callable[[Mapping[str, Any]], TableOutcome]:
+        names = terms.Names(self.scope)
+        self.source[name] = write(names)
         space: dict[str, Any] = {
             "__builtins__": {},
             "M": conditions.MISSING,

@@ -88,7 +88,20 @@ class TestCells:
 
     @pytest.mark.parametrize(
         "cell",
-        ["abc", "<", "[5..1]", "(1..1)", "[1..", "not 5", "5 6", "< true", '["a".."b"]', "1e999", ["x"]],
+        [
+            "abc",
+            "<",
+            "[5..1]",
+            "(1..1)",
+            "[1..",
+            "not 5",
+            "5 6",
+            "< true",
+            '< "a"',
+            '["a".."b"]',
+            "1e999",
+            ["x"],
+        ],
     )
     def test_refuse_what_is_no_test(self, cell: Any) -> None:
         with pytest.raises(cells.CellInvalid):
@@ -222,3 +235,10 @@ class TestIndex:
         program = compile_table(table(hit_policy, *rows), SCHEMA)
         for row in data:
             assert program.decide(row) == program.scan(row) == program.reference(row), row
+
+    def test_of_thousands_of_rows_is_built_and_answers(self) -> None:
+        rows = [([f"[{n}..{n + 1})", f"{n}", f'"r{n}"', "-"], [n]) for n in range(3000)]
+        program = compile_table(table("unique", *rows), SCHEMA)
+        data = {"score": 777, "ratio": 777.0, "region": "r777"}
+        assert program.decide(data).result == {"out": 777}
+        assert program.decide({**data, "region": "r778"}).rows == ()
