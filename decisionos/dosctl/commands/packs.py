@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from decisionos.dosctl import exits, inputs
 from decisionos.dosctl.commands import local
 from decisionos.dosctl.program import Context
+from decisionos.kernel import errors
 
 _COLUMNS = ("name", "version", "state", "digest", "key_id", "imported_at", "activated_at")
 
@@ -31,10 +32,56 @@ def _folder(name: str) -> dict[str, bytes]:
 
 def lint(context: Context, arguments: argparse.Namespace) -> int:
     """Show what a reviewer should look at in a pack."""
+    files = _folder(arguments.dir)
     with local.refusals():
-        found = _format().lint(_folder(arguments.dir))
+        found = [*_format().lint(files), *_content(files)]
     context.output.rows(found, found, ("level", "code", "message"), empty="Nothing to complain about.")
     return verdict(found, arguments.fail_on)
+
+
+def _content(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """Return what the contracts and, against their schemas, the rulesets of a pack have wrong."""
+    document, rulesets = (
+        local.module("policy.decisions.contracts.document"),
+        local.module("policy.rules.rulesets"),
+    )
+    pack = _format().describe(files)
+    found: list[dict[str, Any]] = []
+    loaded: dict[str, Any] = {}
+    for path, data in pack.under("rulesets").items():
+        try:
+            ruleset = rulesets.loads(data)
+        except errors.DosError as refusal:
+            found.append({"level": "error", "code": refusal.code, "message": f"{path}: {refusal.detail}"})
+        else:
+            loaded[ruleset.name] = ruleset
+    for path, data in pack.under("contracts").items():
+        try:
+            contract = document.parse(document.load(data), ruleset_version=pack.version)
+        except errors.DosError as refusal:
+            wrong = (
+                "; ".join(f"{item['pointer']} {item['message']}" for item in refusal.errors) or refusal.detail
+            )
+            found.append({"level": "error", "code": refusal.code, "message": f"{path}: {wrong}"})
+            continue
+        for ref in contract.rulesets:
+            if ref.name in loaded:
+                found += _rules(loaded[ref.name], contract)
+            else:
+                message = f"{path} names the ruleset {ref.name!r}, which the pack does not have."
+                found.append({"level": "error", "code": "ruleset_absent", "message": message})
+    return found
+
+
+def _rules(ruleset: Any, contract: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "level": str(item.severity),
+            "code": item.code,
+            "message": f"{contract.name}: {ruleset.name}, rule {item.rule} (line {item.line}): {item.message}",
+        }
+        for item in local.module("policy.rules.linting").lint(ruleset, contract.input_schema)
+    ]
 
 
 def verdict(found: list[dict[str, Any]], fail_on: str) -> int:

@@ -12,6 +12,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from decisionos.dosctl import exits, program
 
+CONTRACT = """name: c
+version: 1.0.0
+rulesets: [r]
+input: {type: object, properties: {score: {type: integer}}}
+"""
+RULES = """name: r
+rules:
+  - {name: low, when: score < 5, action: {class: reject, reasons: [low]}}
+"""
+
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
@@ -19,8 +29,8 @@ def pack(tmp_path: Path) -> Path:
     (folder / "contracts").mkdir(parents=True)
     (folder / "rulesets").mkdir()
     (folder / "pack.yaml").write_text("name: sample\nversion: 1.0.0\ndescription: A sample.\n")
-    (folder / "contracts" / "c.yaml").write_text("name: c\n")
-    (folder / "rulesets" / "r.yaml").write_text("name: r\n")
+    (folder / "contracts" / "c.yaml").write_text(CONTRACT)
+    (folder / "rulesets" / "r.yaml").write_text(RULES)
     return folder
 
 
@@ -70,6 +80,22 @@ class TestLint:
         assert program.main(["--json", "pack", "lint", str(pack)]) == exits.DONE
         assert json.loads(capsys.readouterr().out)[0]["code"] == "no_contracts"
         assert program.main(["pack", "lint", str(pack), "--fail-on", "warning"]) == exits.POLICY
+
+    @pytest.mark.parametrize(
+        ("file", "text", "told"),
+        [
+            ("contracts/c.yaml", CONTRACT.replace("[r]", "[other]"), "ruleset_absent"),
+            ("contracts/c.yaml", CONTRACT.replace("1.0.0", "one"), "contract_invalid"),
+            ("rulesets/r.yaml", RULES.replace("score < 5", "scoer < 5"), "low"),
+            ("rulesets/r.yaml", RULES.replace("reject", "perhaps"), "document_invalid"),
+        ],
+    )
+    def test_a_mistake_inside_is_found(
+        self, file: str, text: str, told: str, pack: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (pack / file).write_text(text)
+        assert program.main(["--json", "pack", "lint", str(pack)]) == exits.POLICY
+        assert told in capsys.readouterr().out
 
     def test_a_link_is_refused(self, pack: Path) -> None:
         (pack / "rulesets" / "x.yaml").symlink_to("/etc/passwd")
