@@ -78,7 +78,7 @@ def _rules(ruleset: Any, contract: Any) -> list[dict[str, Any]]:
         {
             "level": str(item.severity),
             "code": item.code,
-            "message": f"{contract.name}: {ruleset.name}, rule {item.rule} (line {item.line}): {item.message}",
+            "message": f"{contract.name}: {ruleset.name}: {item.rule} (line {item.line}): {item.message}",
         }
         for item in local.module("policy.rules.linting").lint(ruleset, contract.input_schema)
     ]
