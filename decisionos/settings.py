@@ -119,6 +119,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "decisionos.kernel.web.middleware.CorrelationMiddleware",
+    "tenancy.access.paths.TenantPathMiddleware",
     "decisionos.kernel.web.middleware.FaultMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

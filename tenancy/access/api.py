@@ -239,11 +239,12 @@ class GrantView(ActingView):
         """Grant or deny a role or a permission; nobody allows more than they hold."""
         wanted, subject = _read(NewGrantSerializer, request), caller(request)
         role, permission = wanted.get("role", ""), wanted.get("permission", "")
+        project = wanted.get("scope_id") if wanted.get("scope_kind") == ScopeKind.PROJECT else None
         if wanted.get("effect", Effect.ALLOW) == Effect.ALLOW:
             handed = registry.permissions_of(role) | ({permission} & set(registry.PERMISSIONS))
-            delegation.check_handing_out(subject, handed, now=clock.now())
-        if wanted.get("scope_kind") == ScopeKind.PROJECT and wanted.get("scope_id"):
-            organizations.get_project(wanted["scope_id"])
+            delegation.check_handing_out(subject, handed, now=clock.now(), project_id=project)
+        if project is not None:
+            organizations.get_project(project)
         made = access.grant(**wanted, granted_by=subject.actor)
         return Response(grant_json(made), status=201)
 

@@ -9,18 +9,18 @@ import ipaddress
 import uuid
 from typing import Any
 
-from django.http import HttpRequest
-from rest_framework.authentication import BaseAuthentication
+from django.http import HttpRequest, HttpResponse
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from decisionos.kernel import clock, errors
+from decisionos.kernel.tenants import scope
 from tenancy.access import services as access
+from tenancy.access import sessions
 from tenancy.access.enums import SubjectKind
 from tenancy.identity import keys, tokens
-from tenancy.organizations import configuration
-
-SESSION_ORGANIZATION = "organization"
+from tenancy.organizations import configuration, selectors
 
 
 class TenantUnknown(errors.Denied):
@@ -42,6 +42,13 @@ class TenantContradicted(errors.BadRequest):
 
     code = "tenant_contradicted"
     title = "Header and path name different organizations"
+
+
+class ForgeryRefused(errors.Denied):
+    """The write does not carry its session's token."""
+
+    code = "csrf_refused"
+    title = "The request does not carry its session's token"
 
 
 class AddressRefused(errors.Denied):
@@ -119,15 +126,30 @@ def subject_of(request: HttpRequest) -> access.Subject | None:
     return subject
 
 
+def _slug(tenant: uuid.UUID) -> str:
+    with scope.tenant_scope(tenant):
+        return selectors.get_organization().slug
+
+
+def _check_forgery(request: HttpRequest) -> None:
+    """Refuse a write that another site made the browser send; a key cannot be sent that way, a cookie can."""
+    check = CSRFCheck(lambda _: HttpResponse())
+    check.process_request(request)
+    reason = check.process_view(request, lambda _: HttpResponse(), (), {})
+    if reason:
+        raise ForgeryRefused("A write with a session needs the X-CSRFToken of that session.")
+
+
 def _person(request: HttpRequest) -> access.Subject | None:
-    user = getattr(request, "user", None)
-    session = getattr(request, "session", None)
-    if user is None or not user.is_authenticated or session is None:
+    tenant = sessions.organization_of(request)
+    if tenant is None:
         return None
-    chosen = session.get(SESSION_ORGANIZATION)
-    if not chosen:
-        return None
-    subject = access.Subject(kind=SubjectKind.USER, id=user.id, tenant_id=uuid.UUID(chosen), user_id=user.id)
+    _check_forgery(request)
+    identifier = request.user.pk
+    slug = _slug(tenant)
+    subject = access.Subject(
+        kind=SubjectKind.USER, id=identifier, tenant_id=tenant, user_id=identifier, tenant_slug=slug
+    )
     check_tenant(subject, named_tenant(request))
     check_address(request, subject.tenant_id)
     return subject

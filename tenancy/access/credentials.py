@@ -182,8 +182,8 @@ class TokenCreateView(ActingView):
             access.authorize(subject, "keys.manage")
         wanted, now = _read(NewTokenSerializer, request), clock.now()
         delegation.check_scopes(wanted["scopes"])
-        delegation.check_handing_out(subject, wanted["scopes"], now=now)
-        project = wanted.get("project")
+        project = wanted.get("project") or subject.project_id
+        delegation.check_handing_out(subject, wanted["scopes"], now=now, project_id=project)
         if project is not None:
             organizations.get_project(project)
         user = User.objects.get(id=subject.user_id) if subject.user_id else None
@@ -193,7 +193,7 @@ class TokenCreateView(ActingView):
             kind=KeyKind.PERSONAL,
             scopes=wanted["scopes"],
             user=user,
-            project_id=project or subject.project_id,
+            project_id=project,
             expires_at=_expiry(now, wanted.get("expires_in_days") or TOKEN_DAYS),
         )
         return Response({**key_json(key), "key": raw}, status=201, headers={"Cache-Control": "no-store"})

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from decisionos.kernel import errors
@@ -30,8 +32,13 @@ class DelegationRefused(errors.Denied):
 
 
 def held(subject: access.Subject, *, now: datetime) -> frozenset[str]:
-    """Return every permission of a subject in the organization as a whole."""
-    grants, place = access.list_grants(subject), rules.Place(project_id=subject.project_id)
+    """Return every permission of a subject in the place where it works."""
+    return _allowed(subject, access.list_grants(subject), rules.Place(project_id=subject.project_id), now)
+
+
+def _allowed(
+    subject: access.Subject, grants: list[rules.Grant], place: rules.Place, now: datetime
+) -> frozenset[str]:
     return frozenset(
         action
         for action in registry.PERMISSIONS
@@ -59,9 +66,23 @@ def check_scopes(scopes: Collection[str]) -> None:
         raise RoleUnknown("There is no such permission.", errors=problems)
 
 
-def check_handing_out(subject: access.Subject, permissions: Collection[str], *, now: datetime) -> None:
-    """Refuse to hand out what the subject does not hold; raises DelegationRefused."""
-    missing = set(permissions) - held(subject, now=now)
+def check_handing_out(
+    subject: access.Subject,
+    permissions: Collection[str],
+    *,
+    now: datetime,
+    project_id: uuid.UUID | None = None,
+) -> None:
+    """Refuse to hand out what the subject does not hold there; raises DelegationRefused.
+
+    What is held in one project is handed out in that project only. A denial counts wherever it was given,
+    so that nobody walks around one of a project by way of the organization.
+    """
+    grants = [
+        replace(grant, scope_kind="organization", scope_id=None) if grant.effect == "deny" else grant
+        for grant in access.list_grants(subject)
+    ]
+    missing = set(permissions) - _allowed(subject, grants, rules.Place(project_id=project_id), now)
     if subject.role == "owner" and not subject.scopes:
         missing -= _APPOINTED_BY_OWNER
     if missing:
