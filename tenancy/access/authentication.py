@@ -145,7 +145,7 @@ def _person(request: HttpRequest) -> access.Subject | None:
     if tenant is None:
         return None
     _check_forgery(request)
-    identifier = request.user.pk
+    identifier = uuid.UUID(str(request.user.pk))
     slug = _slug(tenant)
     subject = access.Subject(
         kind=SubjectKind.USER, id=identifier, tenant_id=tenant, user_id=identifier, tenant_slug=slug

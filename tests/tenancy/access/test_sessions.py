@@ -85,6 +85,28 @@ class TestOrganization:
         assert one.raw not in page
 
 
+class TestRevoking:
+    """The admin's one act on keys."""
+
+    def _post(self, client: Client, one: cast.Actor) -> int:
+        client.cookies["csrftoken"] = "a" * 32
+        body = {"action": "end", "_selected_action": str(one.key.id), "csrfmiddlewaretoken": "a" * 32}
+        return client.post("/admin/tenancy_identity/apikey/", body).status_code
+
+    def test_ends_the_key_and_is_recorded(self) -> None:
+        one = cast.actor()
+        client = _signed_in(_person(one.organization, superuser=True))
+        assert self._post(client, one) == 302
+        assert one.call("GET", "whoami").status_code == 401
+        assert one.kinds()[-1] == "access.key_revoked"
+
+    def test_does_not_reach_another_organization(self) -> None:
+        one, two = cast.actor(), cast.actor(slug="other")
+        client = _signed_in(_person(one.organization, superuser=True))
+        self._post(client, two)
+        assert two.call("GET", "whoami").status_code == 200
+
+
 class TestForgery:
     """Writes with a session."""
 
