@@ -36,10 +36,19 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 # One statement, hence one snapshot: what it sees and its oldest running transaction belong together. A
 # number from the future belongs to this very transaction, or to the cluster that a backup came from; for
-# the same reason a horizon from the future counts as none.
+# the same reason a horizon from the future counts as none. A transaction known to run in another database of
+# the cluster cannot write here and is not waited for; one that cannot be placed is.
 _PENDING = """
-WITH snap AS MATERIALIZED (
-    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS low,
+WITH elsewhere AS MATERIALIZED (
+    SELECT a.backend_xid::text::bigint AS xid FROM pg_stat_activity a
+    WHERE a.backend_xid IS NOT NULL
+      AND a.datid <> (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+), running AS MATERIALIZED (
+    SELECT min(x::text::bigint) AS low FROM pg_snapshot_xip(pg_current_snapshot()) x
+    WHERE x::text::bigint %% 4294967296 NOT IN (SELECT xid FROM elsewhere)
+), snap AS MATERIALIZED (
+    SELECT coalesce((SELECT low FROM running),
+                    pg_snapshot_xmax(pg_current_snapshot())::text::bigint) AS low,
            pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS high,
            coalesce(pg_current_xact_id_if_assigned()::text::bigint, -1) AS own
 )
