@@ -35,6 +35,10 @@ class RequestInvalid(errors.Invalid):
     title = "The request is not acceptable"
 
 
+# Lists lie in one text column of the statement's rows; no reason or document may hold this character.
+SEPARATOR = "\x1f"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, for which organization, under which correlation id."""
@@ -120,6 +124,53 @@ def result_of(compiled: Compiled, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _ledger_payload(
+    compiled: Compiled,
+    decision_id: uuid.UUID,
+    result: Mapping[str, Any],
+    hashes: tuple[str, str],
+    consent_id: uuid.UUID | None,
+) -> dict[str, Any]:
+    """Return what the ledger says of a decision: hashes and versions, no personal data."""
+    payload = {
+        "decision_id": str(decision_id),
+        "contract": compiled.document.name,
+        "contract_version": compiled.document.version,
+        "versions": compiled.digest,
+        "class": result["class"],
+        "reasons": result["reasons"],
+        "input_hash": hashes[0],
+        "output_hash": hashes[1],
+    }
+    if consent_id is not None:
+        payload["consent_id"] = str(consent_id)
+    return payload
+
+
+def _ledger_entry(
+    decision_id: uuid.UUID, payload: dict[str, Any], caller: Caller, now: datetime.datetime
+) -> ledger.Prepared:
+    draft = ledger.Draft(
+        "decision.made", payload, "decision", str(decision_id), caller.actor, caller.corr_id, now
+    )
+    return ledger.prepare(draft, tenant_id=caller.tenant_id)
+
+
+def _event_row(
+    compiled: Compiled,
+    decision_id: uuid.UUID,
+    decision_class: str,
+    environment: str,
+    caller: Caller,
+    now: datetime.datetime,
+) -> tuple[Any, ...]:
+    document = compiled.document
+    event = DecisionMade(
+        str(decision_id), document.name, document.version, decision_class, environment, now.isoformat()
+    )
+    return (ids.uuid7(), event.name, _text(events.payload_of(event)), caller.corr_id, now)
+
+
 def make(
     compiled: Compiled,
     asked: Asked,
@@ -135,50 +186,27 @@ def make(
     input_bytes = canonical.encode(data)
     input_hash, output_hash = canonical.digest(data), canonical.digest(result)
     decision_id = ids.uuid7()
-    document = compiled.document
-    payload = {
-        "decision_id": str(decision_id),
-        "contract": document.name,
-        "contract_version": document.version,
-        "versions": compiled.digest,
-        "class": result["class"],
-        "reasons": result["reasons"],
-        "input_hash": input_hash,
-        "output_hash": output_hash,
-    }
-    if consent_id is not None:
-        payload["consent_id"] = str(consent_id)
-    draft = ledger.Draft(
-        "decision.made", payload, "decision", str(decision_id), caller.actor, caller.corr_id, now
-    )
-    entry = ledger.prepare(draft, tenant_id=caller.tenant_id)
+    payload = _ledger_payload(compiled, decision_id, result, (input_hash, output_hash), consent_id)
+    entry = _ledger_entry(decision_id, payload, caller, now)
+    budgets = asked.budgets or {}
     answer = {
         "decision_id": str(decision_id),
         **result,
-        "model_meta": {
-            "chosen_model": ROUTE,
-            "budgets": asked.budgets or {},
-            "route": ROUTE,
-            "degraded": False,
-        },
+        "model_meta": {"chosen_model": ROUTE, "budgets": budgets, "route": ROUTE, "degraded": False},
         "trace_id": caller.corr_id,
         "ledger": {"entry_id": str(entry.id)},
     }
     sealed = encryption.seal(
         b'{"input":' + input_bytes + b',"answer":' + orjson.dumps(answer) + b"}", context=SEALED_CONTEXT
     )
-    event = DecisionMade(
-        str(decision_id), document.name, document.version, result["class"], asked.environment, now.isoformat()
-    )
-    separator = "\x1f"
     row = (
         decision_id,
-        document.name,
-        document.version,
+        compiled.document.name,
+        compiled.document.version,
         result["class"],
-        separator.join(result["reasons"]),
+        SEPARATOR.join(result["reasons"]),
         result["confidence"],
-        separator.join(result["required_docs"]),
+        SEPARATOR.join(result["required_docs"]),
         _text([_without_values(rule) for rule in result["rules_applied"]]),
         _text(result["not_evaluated"]),
         _text(compiled.versions),
@@ -197,7 +225,7 @@ def make(
         now,
         (time.perf_counter_ns() - started) // 1000,
     )
-    told = (ids.uuid7(), event.name, _text(events.payload_of(event)), caller.corr_id, now)
+    told = _event_row(compiled, decision_id, result["class"], asked.environment, caller, now)
     return Made(decision_id, asked.key, asked.fingerprint, answer, row, entry.values, told)
 
 

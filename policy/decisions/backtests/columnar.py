@@ -23,6 +23,7 @@ from policy.rules.conditions import ROOT
 LIMIT = 2**40
 MOST = float(LIMIT)
 _EXACT, _INT64 = 2.0**53, 2.0**62
+_NUMBERS = frozenset({"int", "double"})
 _TYPES = {"integer": "int", "number": "double", "string": "string", "boolean": "bool"}
 SQL_TYPES = {"int": "BIGINT", "double": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN"}
 _COMPARISONS = {"_==_": "=", "_!=_": "<>", "_<_": "<", "_<=_": "<=", "_>_": ">", "_>=_": ">="}
@@ -192,10 +193,12 @@ class Translator:
         if column is None:
             raise NotExpressible(f"{name} is not a column")
         self.used.add(name)
-        if column.type in {"int", "double"}:
+        self._note_width(column)
+        return Sql(column.sql, column.type, MOST) if column.type in _NUMBERS else Sql(column.sql, column.type)
+
+    def _note_width(self, column: Column) -> None:
+        if column.type in _NUMBERS:
             self.wide[f"NOT ({column.sql} BETWEEN {-LIMIT} AND {LIMIT})"] = None
-            return Sql(column.sql, column.type, MOST)
-        return Sql(column.sql, column.type)
 
     def _select(self, node: ast.Select) -> Sql:
         # Only the whole input under its one name; deeper values have no column.
@@ -206,6 +209,8 @@ class Translator:
             return self._column(node.field)
         if node.field not in self.columns:
             raise NotExpressible(f"{node.field} is not a column")
+        # A value that is too wide is made NULL before the rules see it: here that would read as missing.
+        self._note_width(self.columns[node.field])
         return Sql(f"({self.columns[node.field].sql} IS NOT NULL)", "bool")
 
     def _pair(self, node: ast.Call) -> tuple[Sql, Sql]:
