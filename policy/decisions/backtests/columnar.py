@@ -257,20 +257,23 @@ class Translator:
             raise NotExpressible(f"{left.type} {node.function} {right.type}")
         if right.constant == 0:
             raise NotExpressible("division by zero")
+        divisor = right.text
         if right.constant is None:
+            # The row goes to the row engine; here it only must not stop the whole statement.
             self.hazards[f"{right.text} = 0"] = None
+            divisor = f"nullif({right.text}, 0)"
         if node.function == "_%_":
             if left.type != "int":
                 raise NotExpressible("the remainder of doubles is not in the language")
-            return Sql(f"({left.text} % {right.text})", "int", right.most)
+            return Sql(f"({left.text} % {divisor})", "int", right.most)
         if left.type == "int":
-            return Sql(f"({left.text} // {right.text})", "int", left.most)
+            return Sql(f"({left.text} // {divisor})", "int", left.most)
         if not math.isfinite(left.most):
             raise NotExpressible("the dividend may be infinite")
         # A tiny divisor may give infinity: good for a comparison, refused by further arithmetic.
         constant = right.constant
         most = left.most / abs(constant) if constant is not None else math.inf
-        return Sql(f"({left.text} / {right.text})", "double", most)
+        return Sql(f"({left.text} / {divisor})", "double", most)
 
     def _choice(self, node: ast.Call) -> Sql:
         test = self._typed(node.args[0], "bool")
