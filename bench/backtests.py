@@ -99,10 +99,14 @@ def run() -> list[dict[str, Any]]:
         reports = []
         for kind, target in (("parquet", 0.5), ("csv", 1.5)):
             sample = sources.Source(kind, folder / f"sample.{kind}")
-            both = [engine.evaluate(compiled, sample, baseline=baseline, engine=e) for e in ("columnar", "rows")]
+            both = [
+                engine.evaluate(compiled, sample, baseline=baseline, engine=e) for e in ("columnar", "rows")
+            ]
             agree = _told(both[0]) == _told(both[1])
             source = sources.Source(kind, folder / f"all.{kind}")
-            seconds, report = _timed(lambda chosen=source: engine.evaluate(compiled, chosen, baseline=baseline))
+            seconds, report = _timed(
+                lambda chosen=source: engine.evaluate(compiled, chosen, baseline=baseline)
+            )
             reports.append(_told(report))
             same = report["engine"] == "columnar" and reports[0] == reports[-1]
             found.append(

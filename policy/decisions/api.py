@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.web.api import ApiView
-from policy.decisions import selectors, serializers, services, web
+from policy.decisions import pipeline, selectors, serializers, services, web
 from policy.decisions.backtests import api as backtests
 from policy.decisions.backtests import services as evaluations
 from policy.decisions.contracts import document
@@ -46,7 +46,7 @@ class DecideDocumentation(ApiView):
     def post(self, request: Request, contract: str) -> Response:
         """Decide one request."""
         subject = access_subject(request)
-        asked = services.pipeline.read_request(request.data)
+        asked = pipeline.read_request(request.data)
         caller = web.caller_of(subject)
         return Response(services.decide(contract=contract, asked=asked, caller=caller, now=clock.now()))
 
@@ -73,8 +73,9 @@ class BatchDocumentation(ApiView):
 
 def access_subject(request: Request) -> access.Subject:
     """Return the subject that authentication found."""
-    subject: access.Subject = request.auth
-    return subject
+    if not isinstance(request.auth, access.Subject):
+        raise errors.Unauthenticated()
+    return request.auth
 
 
 def _time(request: Request, name: str) -> datetime.datetime | None:

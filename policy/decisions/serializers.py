@@ -15,7 +15,7 @@ class AskSerializer(Base):
     input = serializers.JSONField(help_text="what the contract's input schema describes")
     subject = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
     purpose = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=63)
-    context = serializers.DictField(required=False, allow_null=True)
+    context = serializers.DictField(required=False, allow_null=True)  # type: ignore[assignment]
 
 
 class LedgerSerializer(Base):
@@ -151,7 +151,7 @@ class BacktestSerializer(Base):
     contract = serializers.CharField()
     version = serializers.CharField()
     baseline = serializers.CharField(allow_blank=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     label_key = serializers.CharField(allow_blank=True)
     state = serializers.CharField()
     progress = serializers.IntegerField()

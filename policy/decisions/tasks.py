@@ -10,7 +10,7 @@ from decisionos.kernel import clock
 from policy.decisions.backtests import services
 
 
-@shared_task(name=services.TASK)
+@shared_task(name=services.TASK)  # type: ignore[untyped-decorator]
 def run_backtest(*, tenant_id: str, backtest_id: str) -> None:
     """Run one evaluation. Idempotent: a finished one is left alone."""
     services.run_backtest(tenant_id=uuid.UUID(tenant_id), backtest_id=uuid.UUID(backtest_id), now=clock.now())

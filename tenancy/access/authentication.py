@@ -123,6 +123,7 @@ def subject_of(request: HttpRequest) -> access.Subject | None:
     )
     check_tenant(subject, named_tenant(request))
     check_address(request, subject.tenant_id)
+    keys.note_use(known, now=clock.now())
     return subject
 
 

@@ -191,11 +191,12 @@ def authenticate_key(raw: str, *, now: datetime | None = None) -> KnownKey:
 
 
 def note_use(known: KnownKey, *, now: datetime) -> None:
-    """Note that a key was used, at most once a minute for each process; inside the key's scope."""
+    """Note that a key was used, at most once a minute for each process."""
     moment = time.monotonic()
     if moment - _used.get(known.id, -61.0) < 60:
         return
     _used[known.id] = moment
-    ApiKey.objects.filter(id=known.id, tenant_id=scope.require()).exclude(
-        last_used_at__gt=now - timedelta(seconds=60)
-    ).update(last_used_at=now)
+    with scope.tenant_scope(known.tenant_id):
+        ApiKey.objects.filter(id=known.id).exclude(last_used_at__gt=now - timedelta(seconds=60)).update(
+            last_used_at=now
+        )

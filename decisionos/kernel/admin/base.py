@@ -19,11 +19,12 @@ class EstimatedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         """Return the number of rows, or an estimate past the bound."""
-        counted = self.object_list[: self.exact_up_to].count()
+        rows: Any = self.object_list
+        counted = rows[: self.exact_up_to].count()
         if counted < self.exact_up_to:
             return int(counted)
-        table = self.object_list.model._meta.db_table
-        with connections[self.object_list.db].cursor() as cursor:
+        table = rows.model._meta.db_table
+        with connections[rows.db].cursor() as cursor:
             cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [table])
             return max(int(cursor.fetchone()[0]), self.exact_up_to)
 

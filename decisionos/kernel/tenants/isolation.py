@@ -34,9 +34,10 @@ class RowSecurity(BaseConstraint):
             f'CREATE POLICY "platform" ON "{table}" TO {PLATFORM_ROLE} USING (true) WITH CHECK (true)'
         )
 
-    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> str:
         """Add the policies after the table exists; there is nothing to say inside CREATE TABLE."""
         schema_editor.deferred_sql.append(self._statements(model._meta.db_table))
+        return ""
 
     def create_sql(self, model: Any, schema_editor: Any) -> str:
         """Return the statements that switch the policies on."""
@@ -58,7 +59,7 @@ class RowSecurity(BaseConstraint):
         path, args, kwargs = super().deconstruct()
         if self.column != "tenant_id":
             kwargs["column"] = self.column
-        return path, args, kwargs
+        return path, tuple(args), kwargs
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, RowSecurity):

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from decisionos.kernel import errors
 from decisionos.kernel.idempotency import services as idempotency
+from decisionos.kernel.ledger import acting
 from decisionos.kernel.tenants import scope
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -39,6 +40,12 @@ class Cursor(CursorPagination):
     max_page_size = 500
     page_size_query_param = "limit"
     ordering = "-id"
+
+
+def _actor_of(request: Request) -> str:
+    """Return how the one who asks is named in the ledger."""
+    subject = getattr(request._request, "subject", None) or request.auth
+    return str(getattr(subject, "actor", ""))
 
 
 class ApiView(APIView):
@@ -80,7 +87,8 @@ class ApiView(APIView):
             self.perform_authentication(wrapped)
             with self._scope(wrapped):
                 self.initial(wrapped, *args, **kwargs)
-                response = self._act(wrapped, *args, **kwargs)
+                with acting.acting(_actor_of(wrapped)):
+                    response = self._act(wrapped, *args, **kwargs)
         except Exception as error:  # noqa: BLE001  every error is told as a problem document
             response = self.handle_exception(error)
             self._tell_denied(wrapped, error)
@@ -113,5 +121,5 @@ class ApiView(APIView):
     def paginate(self, queryset: Any, serialize: Callable[[Any], Any]) -> Response:
         """Return one page of a queryset under the standard cursor."""
         paginator = self.pagination_class()
-        page = paginator.paginate_queryset(queryset, self.request, view=self)
+        page: list[Any] | None = paginator.paginate_queryset(queryset, self.request, view=self)
         return paginator.get_paginated_response([serialize(row) for row in page or []])

@@ -14,7 +14,6 @@ from decisionos import demo
 from decisionos.kernel.servers import database, embedded
 from decisionos.kernel.servers.supervisor import CannotStart, Supervisor
 
-
 TRY = ".venv/bin/dosctl decide lending --set credit_score=720 --set dti=0.3 --set income_verified=true"
 
 

@@ -86,7 +86,7 @@ class BacktestListView(ApiView):
             label_key=given.get("label_key", ""),
             source=source,
             content=upload.read() if upload is not None else None,
-            actor=request.auth.actor,
+            actor=str(getattr(request.auth, "actor", "")),
         )
         return Response(as_json(row), status=202)
 

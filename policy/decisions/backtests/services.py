@@ -19,7 +19,7 @@ from django.db import transaction
 
 from decisionos.kernel import encryption, errors
 from decisionos.kernel.tenants import scope
-from policy.decisions import selectors
+from policy.decisions import pipeline, selectors
 from policy.decisions.backtests import engine, sources
 from policy.decisions.contracts import cache
 from policy.decisions.contracts import selectors as contracts
@@ -136,7 +136,7 @@ def _run(tenant_id: uuid.UUID, row: Backtest) -> dict[str, Any]:
 def _history(contract: str) -> Iterator[bytes]:
     found = Decision.objects.filter(contract=contract).order_by("id").values_list("sealed", flat=True)
     for sealed in found.iterator(chunk_size=5_000):
-        held = orjson.loads(encryption.open_sealed(bytes(sealed), context=selectors.SEALED_CONTEXT))
+        held = orjson.loads(encryption.open_sealed(bytes(sealed), context=pipeline.SEALED_CONTEXT))
         yield orjson.dumps(held["input"], option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -1,0 +1,1 @@
+"""Measurements beside named peers and limits. Nothing in here is a test."""
