@@ -89,6 +89,7 @@ WHERE EXISTS (
     WHERE e.tenant_id = t.tenant_id
       AND e.xid >= CASE WHEN t.horizon <= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
                         THEN t.horizon ELSE 0 END
+      AND (%(age)s = 0 OR e.occurred_at <= clock_timestamp() - make_interval(secs => %(age)s))
       AND NOT EXISTS (SELECT 1 FROM kernel_ledger_seal s WHERE s.entry_id = e.id)
 )
 """
@@ -200,10 +201,10 @@ def _sign(
     )
 
 
-def waiting_tenants() -> list[uuid.UUID]:
-    """Return the tenants that have entries to be sealed, over the connection that sees all."""
+def waiting_tenants(*, age: float = 0) -> list[uuid.UUID]:
+    """Return the tenants with entries unsealed for ``age`` seconds, over the connection that sees all."""
     with connections["platform"].cursor() as cursor:
-        cursor.execute(_WAITING)
+        cursor.execute(_WAITING, {"age": age})
         return [tenant for (tenant,) in cursor.fetchall()]
 
 

@@ -44,10 +44,10 @@ COLUMNS = (
 _TYPES = ("uuid", "uuid", "text", "text", "text", "text", "text", "jsonb", "timestamptz", "text")
 INTO = f"kernel_ledger_entry ({', '.join(COLUMNS)})"
 PLACEHOLDERS = ", ".join(f"%s::{kind}" for kind in _TYPES)
-_INSERT = f"INSERT INTO {INTO} VALUES ({PLACEHOLDERS})"  # noqa: S608  constants only
+_INSERT = f"INSERT INTO {INTO} VALUES ({PLACEHOLDERS})"
 # One JSON text for all rows: several times quicker to write and to read than ten arrays.
 _INSERT_MANY = (
-    f"INSERT INTO {INTO} SELECT * FROM json_to_recordset(%s::json) AS given("  # noqa: S608  constants only
+    f"INSERT INTO {INTO} SELECT * FROM json_to_recordset(%s::json) AS given("
     + ", ".join(f"{name} {kind}" for name, kind in zip(COLUMNS, _TYPES, strict=True))
     + ")"
 )

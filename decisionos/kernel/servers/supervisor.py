@@ -52,6 +52,7 @@ class Supervisor:
         self.servers: list[tuple[str, subprocess.Popen[bytes], int]] = []
         self._lock: IO[str] | None = None
         self._stopping = False
+        self._server_restarts: list[float] = []
 
     @property
     def url(self) -> str:
@@ -157,12 +158,24 @@ class Supervisor:
         """Serve until interrupted; a process that crashes is started again and told in one line."""
         while True:
             time.sleep(0.5)
-            for name, process, _ in self.servers:
-                if process.poll() is not None:
-                    raise CannotStart(f"{name} stopped (exit {process.returncode}); see {self.places.logs}.")
+            for index, server in enumerate(self.servers):
+                if server[1].poll() is not None:
+                    self._restart_server(index)
             for child in self.children:
                 if child.process is not None and child.process.poll() is not None:
                     self._revive(child)
+
+    def _restart_server(self, index: int) -> None:
+        name, process, how = self.servers[index]
+        now = time.monotonic()
+        self._server_restarts = [moment for moment in self._server_restarts if now - moment < 60] + [now]
+        if len(self._server_restarts) > self.most_restarts_a_minute:
+            raise CannotStart(f"{name} keeps stopping (exit {process.returncode}); see {self.places.logs}.")
+        self.say(f"{name} stopped (exit {process.returncode}) and is started again; see {self.places.logs}")
+        start = embedded.start_postgres if how == signal.SIGINT else embedded.start_redis
+        again = start(self.places)
+        if again is not None:
+            self.servers[index] = (name, again, how)
 
     def _revive(self, child: Child) -> None:
         now = time.monotonic()

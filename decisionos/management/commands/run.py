@@ -47,7 +47,8 @@ class Command(BaseCommand):
         call_command("setup", stdout=self.stdout)
         supervisor.start(
             "web", "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
-            "--port", str(settings.DOS_PORT), "--workers", str(settings.DOS_WEB_WORKERS), "--blocking-threads", "4", "--no-ws",
+            "--port", str(settings.DOS_PORT), "--workers", str(settings.DOS_WEB_WORKERS),
+            "--blocking-threads", "4", "--no-ws",
             "--log-level", "warning", "decisionos.wsgi:application",
         )  # fmt: skip
         supervisor.start(

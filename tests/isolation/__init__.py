@@ -1,0 +1,1 @@
+"""What one organization can never reach of another."""
