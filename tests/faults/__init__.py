@@ -1,0 +1,1 @@
+"""The whole product under faults, with its real processes."""
