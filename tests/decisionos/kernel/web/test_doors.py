@@ -14,7 +14,7 @@ from decisionos.kernel import correlation, errors
 from decisionos.kernel.web import middleware, probes, problems
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases=["default", "platform"])
 class TestProbes:
     """Health."""
 
