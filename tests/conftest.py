@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -14,6 +15,11 @@ from django.test import TransactionTestCase
 from psycopg import sql
 
 from tests import environment
+
+# In continuous integration the same commit gives the same examples; at a desk every run looks further.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 
