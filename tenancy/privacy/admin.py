@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from decisionos.kernel.admin.base import ReadOnlyAdmin, TenantModelAdmin
-from tenancy.privacy.models import Consent
+from tenancy.privacy.models import Consent, ReferencePepper
 
 
 @admin.register(Consent)
@@ -16,3 +16,11 @@ class ConsentAdmin(ReadOnlyAdmin, TenantModelAdmin):
     list_filter = ("purpose",)
     search_fields = ("subject_hash",)
     fields = ("subject_hash", "purpose", "scope", "granted_at", "expires_at", "revoked_at", "destroyed_at")
+
+
+@admin.register(ReferencePepper)
+class ReferencePepperAdmin(ReadOnlyAdmin, TenantModelAdmin):
+    """Whether the organization's persons can still be recognised; the secret is not shown."""
+
+    list_display = ("created_at", "destroyed_at")
+    fields = ("created_at", "destroyed_at")

@@ -1,4 +1,4 @@
-"""A consent: a person's token, a purpose, a time."""
+"""A consent: a person's token, a purpose, a time; and the secret that such tokens are made with."""
 
 from __future__ import annotations
 
@@ -32,3 +32,26 @@ class Consent(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.purpose} · {self.subject_hash[:12]}"
+
+
+class ReferencePepper(TenantModel):
+    """The secret that turns an organization's persons into references; one for each organization."""
+
+    secret = encryption.EncryptedTextField(null=True, editable=False)
+    created_in = models.BigIntegerField(editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    destroyed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            *TenantModel.Meta.constraints,
+            models.UniqueConstraint(fields=["tenant_id"], name="tenancy_privacy_one_pepper"),
+            models.CheckConstraint(
+                condition=models.Q(secret__isnull=True, destroyed_at__isnull=False)
+                | models.Q(secret__isnull=False, destroyed_at__isnull=True),
+                name="tenancy_privacy_pepper_destroyed_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return "shredded" if self.destroyed_at else "in use"

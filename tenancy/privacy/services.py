@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import uuid
 from datetime import datetime
 
-from django.conf import settings
 from django.db import connection
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.ledger import services as ledger
 from decisionos.kernel.tenants import scope
+from tenancy.privacy import references
 from tenancy.privacy.models import Consent
 
 _PURPOSE = re.compile(r"[a-z][a-z0-9_.-]{0,59}")
@@ -42,9 +40,8 @@ class ConsentNotFound(errors.NotFound):
 
 
 def hash_subject(reference: str) -> str:
-    """Return the keyed hash of a person's reference; the tenant is part of the key."""
-    key = hashlib.sha256(f"{settings.SECRET_KEY}:{scope.require()}".encode()).digest()
-    return hmac.new(key, reference.strip().encode(), hashlib.sha256).hexdigest()
+    """Return by what the organization in force knows a person."""
+    return references.reference_of(scope.require(), reference)
 
 
 def _check(subject: str, purpose: str, expires_at: datetime | None, now: datetime) -> None:
