@@ -1,7 +1,7 @@
 """Canonical JSON (RFC 8785): one value, one sequence of bytes, on every machine and in every language.
 
 What must stay true: ``encode`` equals the reference library on every value. The quick encoder is used
-only where its output provably is canonical (see ``_is_canonical``); everything else takes the slow path.
+only where its output provably is canonical (see ``_without_zeros``); everything else takes the slow path.
 ``decode(text)`` undoes what ``jsonb`` does to large numbers, so that a digest survives the database.
 """
 
@@ -44,20 +44,40 @@ def _hides_nan(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_hides_nan, value))
 
 
-def _is_canonical(value: Any, quick: bytes) -> bool:
-    """Return whether the quick encoder wrote what RFC 8785 asks for.
+def _without_zeros(value: Any, quick: bytes) -> bytes | None:
+    """Return the canonical bytes where the quick encoder's differ at most by ``.0``; None where they may
+    differ by more.
 
-    It differs in floats with an exponent or with ".0", in NaN, and in the order of keys beyond the basic
-    plane (by UTF-16 units there). Large integers it refuses itself. Text at the top is left to the reference.
+    It differs from RFC 8785 in floats with an exponent or with ".0", in NaN, and in the order of keys beyond
+    the basic plane (by UTF-16 units there). Large integers it refuses itself. Text at the top is left to the
+    reference.
     """
     if quick[:1] not in b"{[":
-        return False
+        return None
     if not quick.isascii() and _BEYOND_BASIC_PLANE.search(quick):
-        return False
+        return None
+    if b"\\" in quick:
+        # A quote inside of text: where text begins and ends is no longer a matter of counting quotes.
+        outside = _STRINGS.sub(b"", quick)
+        return quick if b".0" not in outside and _says_all(value, outside) else None
+    parts = quick.split(b'"')
     # What stands outside of strings: punctuation, numbers, true, false and null.
-    outside = _STRINGS.sub(b"", quick) if b"\\" in quick else b"".join(quick.split(b'"')[::2])
-    if b".0," in outside or b".0]" in outside or b".0}" in outside:
-        return False
+    outside = b"".join(parts[::2])
+    if not _says_all(value, outside):
+        return None
+    if b".0" not in outside:
+        return quick
+    if b"-0.0" in outside:
+        return None
+    parts[::2] = [
+        part.replace(b".0,", b",").replace(b".0}", b"}").replace(b".0]", b"]") if b".0" in part else part
+        for part in parts[::2]
+    ]
+    return b'"'.join(parts)
+
+
+def _says_all(value: Any, outside: bytes) -> bool:
+    """Return whether no exponent stands there, and no null that was NaN."""
     if b"e" in outside.replace(b"true", b"").replace(b"false", b""):
         return False
     return b"null" not in outside or not _hides_nan(value)
@@ -102,8 +122,9 @@ def encode(value: Any) -> bytes:
     except TypeError:
         pass
     else:
-        if _is_canonical(value, quick):
-            return quick
+        canonical = _without_zeros(value, quick)
+        if canonical is not None:
+            return canonical
     try:
         return rfc8785.dumps(_plain(value))
     except (rfc8785.CanonicalizationError, UnicodeError, RecursionError) as error:
@@ -146,4 +167,5 @@ def recode(data: bytes) -> bytes:
     except TypeError:
         # An integer beyond a double's: it was a float before it was stored.
         return encode(decode(data))
-    return quick if _is_canonical(value, quick) else encode(value)
+    canonical = _without_zeros(value, quick)
+    return encode(value) if canonical is None else canonical

@@ -6,17 +6,18 @@ output hash; ledger and event carry hashes and names, never a value of the input
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import datetime
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from decisionos.kernel import canonical, encryption, errors, ids
-from decisionos.kernel.events import services as events
 from decisionos.kernel.ledger import services as ledger
 from policy.decisions.contracts.compiled import Compiled
 from policy.decisions.events import DecisionMade
@@ -26,6 +27,11 @@ SEALED_CONTEXT = b"policy_decisions_decision.sealed"
 _KNOWN = {"input", "subject", "purpose", "context"}
 _LIMITS = {"subject": 200, "purpose": 63}
 ROUTE = "rules-only"
+_EVENT_FIELDS = tuple(field.name for field in dataclasses.fields(DecisionMade))
+# In the order in which they are answered: a column of jsonb keeps none.
+_RULE_FIELDS = ("rule", "ruleset", "class", "reasons")
+_CAUSE_FIELDS = ("rule", "ruleset", "cause")
+_VERSION_FIELDS = ("name", "version", "digest")
 
 
 class RequestInvalid(errors.Invalid):
@@ -33,10 +39,6 @@ class RequestInvalid(errors.Invalid):
 
     code = "payload_invalid"
     title = "The request is not acceptable"
-
-
-# Lists lie in one text column of the statement's rows; no reason or document may hold this character.
-SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A decision ready to be written: the answer, and the values of each row."""
+    """A decision ready to be written: the answer, and one JSON object with the values of all its rows."""
 
     id: uuid.UUID
     key: str
     fingerprint: str
     answer: dict[str, Any]
-    row: tuple[Any, ...]
-    entry: tuple[Any, ...]
-    event: tuple[Any, ...]
+    row: bytes
 
 
 def read_request(
@@ -147,28 +147,44 @@ def _ledger_payload(
     return payload
 
 
-def _ledger_entry(
+def _ledger_row(
     decision_id: uuid.UUID, payload: dict[str, Any], caller: Caller, now: datetime.datetime
-) -> ledger.Prepared:
+) -> dict[str, Any]:
     draft = ledger.Draft(
         "decision.made", payload, "decision", str(decision_id), caller.actor, caller.corr_id, now
     )
-    return ledger.prepare(draft, tenant_id=caller.tenant_id)
+    return ledger.prepare(draft, tenant_id=caller.tenant_id).as_row()
 
 
-def _event_row(
-    compiled: Compiled,
-    decision_id: uuid.UUID,
-    decision_class: str,
-    environment: str,
-    caller: Caller,
-    now: datetime.datetime,
-) -> tuple[Any, ...]:
-    document = compiled.document
-    event = DecisionMade(
-        str(decision_id), document.name, document.version, decision_class, environment, now.isoformat()
-    )
-    return (ids.uuid7(), event.name, _text(events.payload_of(event)), caller.corr_id, now)
+def _event_row(event: DecisionMade, caller: Caller, now: datetime.datetime) -> dict[str, Any]:
+    return {
+        "id": ids.uuid7(),
+        "name": event.name,
+        "payload": {name: getattr(event, name) for name in _EVENT_FIELDS},
+        "corr_id": caller.corr_id,
+        "occurred_at": now,
+    }
+
+
+def seal_of(asked: Asked, data: Mapping[str, Any], result: Mapping[str, Any]) -> bytes:
+    """Return what may name or describe a person, encrypted: everything else lies in columns.
+
+    ``opened`` puts both together again.
+    """
+    held = {
+        "input": data,
+        "subject": asked.subject,
+        "seen": [[rule.get("values", {}), rule.get("margin")] for rule in result["rules_applied"]],
+        "nearest_flip": result["nearest_flip"],
+        "budgets": asked.budgets or {},
+    }
+    return encryption.seal(orjson.dumps(held), context=SEALED_CONTEXT)
+
+
+def open_seal(sealed: bytes) -> dict[str, Any]:
+    """Return what ``seal_of`` put in; raises SealBroken, EncryptionUnavailable."""
+    held: dict[str, Any] = orjson.loads(encryption.open_sealed(sealed, context=SEALED_CONTEXT))
+    return held
 
 
 def make(
@@ -177,61 +193,91 @@ def make(
     caller: Caller,
     *,
     now: datetime.datetime,
+    person: str = "",
     consent_id: uuid.UUID | None = None,
 ) -> Made:
-    """Decide one request; raises InputInvalid. Nothing is written yet."""
+    """Decide one request; raises InputInvalid. Nothing is written yet.
+
+    ``person`` is by what the organization knows the subject, where the request names one.
+    """
     started = time.perf_counter_ns()
     data = compiled.check(asked.input)
     result = result_of(compiled, data)
-    input_bytes = canonical.encode(data)
     input_hash, output_hash = canonical.digest(data), canonical.digest(result)
     decision_id = ids.uuid7()
+    document = compiled.document
     payload = _ledger_payload(compiled, decision_id, result, (input_hash, output_hash), consent_id)
-    entry = _ledger_entry(decision_id, payload, caller, now)
-    budgets = asked.budgets or {}
+    entry = _ledger_row(decision_id, payload, caller, now)
+    told = DecisionMade(
+        str(decision_id), document.name, document.version, result["class"], asked.environment, now.isoformat()
+    )
     answer = {
         "decision_id": str(decision_id),
         **result,
-        "model_meta": {"chosen_model": ROUTE, "budgets": budgets, "route": ROUTE, "degraded": False},
+        "model_meta": model_meta(asked.budgets or {}),
         "trace_id": caller.corr_id,
-        "ledger": {"entry_id": str(entry.id)},
+        "ledger": {"entry_id": str(entry["id"])},
     }
-    sealed = encryption.seal(
-        b'{"input":' + input_bytes + b',"answer":' + orjson.dumps(answer) + b"}", context=SEALED_CONTEXT
-    )
-    row = (
-        decision_id,
-        compiled.document.name,
-        compiled.document.version,
-        result["class"],
-        SEPARATOR.join(result["reasons"]),
-        result["confidence"],
-        SEPARATOR.join(result["required_docs"]),
-        _text([_without_values(rule) for rule in result["rules_applied"]]),
-        _text(result["not_evaluated"]),
-        _text(compiled.versions),
-        sealed,
-        input_hash,
-        output_hash,
-        asked.subject,
-        asked.purpose,
-        consent_id,
-        asked.environment,
-        caller.actor,
-        caller.corr_id,
-        asked.key,
-        asked.fingerprint,
-        entry.id,
-        now,
-        (time.perf_counter_ns() - started) // 1000,
-    )
-    told = _event_row(compiled, decision_id, result["class"], asked.environment, caller, now)
-    return Made(decision_id, asked.key, asked.fingerprint, answer, row, entry.values, told)
+    row = {
+        "id": decision_id,
+        "contract": document.name,
+        "contract_version": document.version,
+        "decision_class": result["class"],
+        "reasons": result["reasons"],
+        "confidence": result["confidence"],
+        "required_docs": result["required_docs"],
+        "rules_applied": [_without_values(rule) for rule in result["rules_applied"]],
+        "not_evaluated": result["not_evaluated"],
+        "versions": compiled.versions,
+        "sealed": base64.b64encode(seal_of(asked, data, result)).decode(),
+        "input_hash": input_hash,
+        "output_hash": output_hash,
+        "subject_ref": person,
+        "purpose": asked.purpose,
+        "consent_id": consent_id,
+        "environment": asked.environment,
+        "actor": caller.actor,
+        "corr_id": caller.corr_id,
+        "idempotency_key": asked.key,
+        "fingerprint": asked.fingerprint,
+        "ledger_entry_id": entry["id"],
+        "decided_at": now,
+        "duration_us": (time.perf_counter_ns() - started) // 1000,
+        **{f"entry_{name}": value for name, value in entry.items()},
+        **{f"event_{name}": value for name, value in _event_row(told, caller, now).items()},
+    }
+    return Made(decision_id, asked.key, asked.fingerprint, answer, orjson.dumps(row))
 
 
-def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+def model_meta(budgets: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a decision was reached; rules alone decide here, so no budget is ever spent."""
+    return {"chosen_model": ROUTE, "budgets": budgets, "route": ROUTE, "degraded": False}
 
 
 def _without_values(rule: Mapping[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in rule.items() if name not in {"values", "margin"}}
+
+
+def with_values(rule: Mapping[str, Any], seen: Sequence[Any]) -> dict[str, Any]:
+    """Return an applied rule as it was answered: what a column kept, and what was sealed of it."""
+    values, margin = seen
+    shown = {**_in_order(rule, _RULE_FIELDS), "values": values}
+    return shown if margin is None else {**shown, "margin": margin}
+
+
+def _in_order(item: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: item[name] for name in names}
+
+
+def answered_causes(kept: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rules not evaluated as they were answered."""
+    return [_in_order(item, _CAUSE_FIELDS) for item in kept]
+
+
+def answered_versions(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the versions as they were answered."""
+    return {
+        "contract": _in_order(kept["contract"], _VERSION_FIELDS),
+        "rulesets": [_in_order(item, _VERSION_FIELDS) for item in kept["rulesets"]],
+        "engine": kept["engine"],
+    }

@@ -8,7 +8,9 @@ it. A decision whose idempotency key is taken writes nothing and is not returned
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 from django.db import connection
@@ -21,13 +23,14 @@ _DECISION = (
     ("contract", "text"),
     ("contract_version", "text"),
     ("decision_class", "text"),
-    ("reasons", "text"),
+    ("reasons", "text[]"),
     ("confidence", "float8"),
-    ("required_docs", "text"),
+    ("required_docs", "text[]"),
     ("rules_applied", "jsonb"),
     ("not_evaluated", "jsonb"),
     ("versions", "jsonb"),
-    ("sealed", "bytea"),
+    # In base64; a column of bytes would have to be written in hexadecimal digits.
+    ("sealed", "text"),
     ("input_hash", "text"),
     ("output_hash", "text"),
     ("subject_ref", "text"),
@@ -43,6 +46,7 @@ _DECISION = (
     ("duration_us", "int4"),
 )
 _ENTRY_TYPES = ("uuid", "uuid", "text", "text", "text", "text", "text", "jsonb", "timestamptz", "text")
+_ENTRY = tuple(zip(ledger.COLUMNS, _ENTRY_TYPES, strict=True))
 _EVENT = (
     ("id", "uuid"),
     ("name", "text"),
@@ -50,31 +54,31 @@ _EVENT = (
     ("corr_id", "text"),
     ("occurred_at", "timestamptz"),
 )
-_LISTS = {"reasons", "required_docs"}
-
-
-def _arrays(types: Sequence[str]) -> str:
-    return ", ".join(f"%s::{kind}[]" for kind in types)
 
 
 def _statement() -> str:
+    given = [
+        *_DECISION,
+        *((f"entry_{name}", kind) for name, kind in _ENTRY),
+        *((f"event_{name}", kind) for name, kind in _EVENT),
+    ]
     columns = ", ".join(name for name, _ in _DECISION)
     values = ", ".join(
-        f"string_to_array(r.{name}, chr(31))" if name in _LISTS else f"r.{name}" for name, _ in _DECISION
+        "decode(r.sealed, 'base64')" if name == "sealed" else f"r.{name}" for name, _ in _DECISION
     )
-    entry = ", ".join(ledger.COLUMNS)
-    event = ", ".join(name for name, _ in _EVENT)
     return (
         "WITH t AS MATERIALIZED (SELECT set_config('app.tenant_id', %s, true)::uuid AS tenant), "
+        # One JSON text for all rows: several times quicker to write and to read than an array per column.
+        "r AS MATERIALIZED (SELECT * FROM t, json_to_recordset(%s::json) AS "
+        f"g({', '.join(f'{name} {kind}' for name, kind in given)})), "
         f"d AS (INSERT INTO policy_decisions_decision (tenant_id, {columns}) "
-        f"SELECT t.tenant, {values} FROM t, unnest({_arrays([kind for _, kind in _DECISION])}) AS r({columns}) "
-        "ON CONFLICT DO NOTHING RETURNING id, tenant_id), "
-        f"l AS (INSERT INTO kernel_ledger_entry ({entry}) SELECT {', '.join(f'e.{name}' for name in ledger.COLUMNS)} "
-        f"FROM unnest(%s::uuid[], {_arrays(_ENTRY_TYPES)}) AS e(decision, {entry}) JOIN d ON d.id = e.decision), "
-        f"v AS (INSERT INTO kernel_events_event (tenant_id, attempts, last_error, {event}) "
-        f"SELECT d.tenant_id, 0, '', {', '.join(f'x.{name}' for name, _ in _EVENT)} "
-        f"FROM unnest(%s::uuid[], {_arrays([kind for _, kind in _EVENT])}) AS x(decision, {event}) "
-        "JOIN d ON d.id = x.decision) "
+        f"SELECT r.tenant, {values} FROM r ON CONFLICT DO NOTHING RETURNING id), "
+        f"l AS (INSERT INTO kernel_ledger_entry ({', '.join(ledger.COLUMNS)}) "
+        f"SELECT {', '.join(f'r.entry_{name}' for name in ledger.COLUMNS)} FROM r JOIN d ON d.id = r.id), "
+        f"v AS (INSERT INTO kernel_events_event "
+        f"(tenant_id, attempts, last_error, {', '.join(name for name, _ in _EVENT)}) "
+        f"SELECT r.tenant, 0, '', {', '.join(f'r.event_{name}' for name, _ in _EVENT)} "
+        "FROM r JOIN d ON d.id = r.id) "
         "SELECT id FROM d"
     )
 
@@ -82,11 +86,23 @@ def _statement() -> str:
 STATEMENT = _statement()
 
 
-def _run(parameters: list[object]) -> set[uuid.UUID]:
-    connection.ensure_connection()
+def _run(raw: psycopg.Connection[Any], parameters: Sequence[object]) -> set[uuid.UUID]:
     # Django's own cursor binds in the client and cannot prepare; the raw one does both in one round trip.
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
         return {row[0] for row in cursor.execute(STATEMENT, parameters, prepare=True).fetchall()}
+
+
+def _parameters(tenant_id: uuid.UUID, made: Sequence[Made]) -> tuple[str, str]:
+    return str(tenant_id), (b"[" + b",".join(item.row for item in made) + b"]").decode()
+
+
+def _again(error: Exception, parameters: Sequence[object], *, in_transaction: bool) -> set[uuid.UUID]:
+    """Run once more where the connection had died since its last use; raises the error otherwise."""
+    if in_transaction or connection.connection is None or connection.is_usable():
+        raise error
+    connection.close()
+    connection.ensure_connection()
+    return _run(connection.connection, parameters)
 
 
 def record(tenant_id: uuid.UUID, made: Sequence[Made]) -> set[uuid.UUID]:
@@ -96,20 +112,43 @@ def record(tenant_id: uuid.UUID, made: Sequence[Made]) -> set[uuid.UUID]:
     """
     if not made:
         return set()
-    decisions = [item.id for item in made]
-    parameters: list[object] = [
-        str(tenant_id),
-        *(list(column) for column in zip(*(item.row for item in made), strict=True)),
-        decisions,
-        *(list(column) for column in zip(*(item.entry for item in made), strict=True)),
-        decisions,
-        *(list(column) for column in zip(*(item.event for item in made), strict=True)),
-    ]
+    parameters = _parameters(tenant_id, made)
     in_transaction = connection.in_atomic_block
+    connection.ensure_connection()
     try:
-        return _run(parameters)
-    except Exception:
-        if in_transaction or connection.connection is None or connection.is_usable():
-            raise
-        connection.close()
-        return _run(parameters)
+        return _run(connection.connection, parameters)
+    except Exception as error:  # noqa: BLE001  raised again unless the connection had died
+        return _again(error, parameters, in_transaction=in_transaction)
+
+
+class Recorder:
+    """Write group after group of one tenant while the caller decides the next; close it when done.
+
+    The caller's own connection is used, by one statement at a time. ``start`` never waits for the database;
+    what it returns gives the new ids once they are durable, or raises.
+    """
+
+    def __init__(self, tenant_id: uuid.UUID) -> None:
+        self.tenant_id = tenant_id
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="record")
+
+    def start(self, made: Sequence[Made]) -> Callable[[], set[uuid.UUID]]:
+        """Begin to write a group."""
+        if not made:
+            return set
+        connection.ensure_connection()
+        parameters = _parameters(self.tenant_id, made)
+        in_transaction = connection.in_atomic_block
+        future = self._writer.submit(_run, connection.connection, parameters)
+
+        def finish() -> set[uuid.UUID]:
+            try:
+                return future.result()
+            except Exception as error:  # noqa: BLE001  raised again unless the connection had died
+                return _again(error, parameters, in_transaction=in_transaction)
+
+        return finish
+
+    def close(self) -> None:
+        """Wait for what is being written, and end."""
+        self._writer.shutdown()

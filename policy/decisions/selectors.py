@@ -6,12 +6,13 @@ import datetime
 import uuid
 from typing import Any
 
-import orjson
 from django.db.models import QuerySet
 
-from decisionos.kernel import encryption, errors
+from decisionos.kernel import errors
+from decisionos.kernel.tenants import scope
+from policy.decisions import pipeline
 from policy.decisions.models import Backtest, Decision
-from policy.decisions.pipeline import SEALED_CONTEXT
+from tenancy.privacy import references
 
 MASKED = "•••"
 
@@ -55,9 +56,13 @@ def list_decisions(
     start: datetime.datetime | None = None,
     end: datetime.datetime | None = None,
 ) -> QuerySet[Decision]:
-    """Return decisions, newest first; ``start`` is included, ``end`` is not."""
+    """Return decisions, newest first; ``start`` is included, ``end`` is not.
+
+    ``subject`` is the caller's own reference to a person; the rows know it by a keyed hash alone.
+    """
     found = Decision.objects.order_by("-id")
-    given = {"contract": contract, "decision_class": decision_class, "subject_ref": subject}
+    person = references.reference_of(scope.require(), subject) if subject else ""
+    given = {"contract": contract, "decision_class": decision_class, "subject_ref": person}
     found = found.filter(**{name: value for name, value in given.items() if value})
     if reason:
         found = found.filter(reasons__contains=[reason])
@@ -66,10 +71,24 @@ def list_decisions(
     return found.filter(decided_at__lt=end) if end is not None else found
 
 
-def opened(row: Decision) -> dict[str, Any]:
-    """Return the sealed input and answer."""
-    value: dict[str, Any] = orjson.loads(encryption.open_sealed(bytes(row.sealed), context=SEALED_CONTEXT))
-    return value
+def answer_of(row: Decision, held: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what was answered: the columns and the sealed part (``held``, opened unless given)."""
+    sealed = held or pipeline.open_seal(bytes(row.sealed))
+    applied = zip(row.rules_applied, sealed["seen"], strict=True)
+    return {
+        "decision_id": str(row.id),
+        "class": row.decision_class,
+        "reasons": row.reasons,
+        "confidence": row.confidence,
+        "required_docs": row.required_docs,
+        "rules_applied": [pipeline.with_values(rule, seen) for rule, seen in applied],
+        "not_evaluated": pipeline.answered_causes(row.not_evaluated),
+        "nearest_flip": sealed["nearest_flip"],
+        "versions": pipeline.answered_versions(row.versions),
+        "model_meta": pipeline.model_meta(sealed["budgets"]),
+        "trace_id": row.corr_id,
+        "ledger": {"entry_id": str(row.ledger_entry_id)},
+    }
 
 
 def summary(row: Decision) -> dict[str, Any]:
@@ -106,15 +125,17 @@ def _masked(answer: dict[str, Any]) -> dict[str, Any]:
 
 def explanation(row: Decision, *, with_input: bool) -> dict[str, Any]:
     """Return everything about a decision; without the right, the values of the input are masked."""
-    held = opened(row)
+    held = pipeline.open_seal(bytes(row.sealed))
+    answer = answer_of(row, held)
     shown = {
         **summary(row),
+        "subject": held["subject"] if with_input else row.subject_ref,
         "input": held["input"] if with_input else dict.fromkeys(held["input"], MASKED),
-        "rules_applied": held["answer"]["rules_applied"],
+        "rules_applied": answer["rules_applied"],
         "not_evaluated": row.not_evaluated,
-        "nearest_flip": held["answer"]["nearest_flip"],
+        "nearest_flip": answer["nearest_flip"],
         "versions": row.versions,
-        "model_meta": held["answer"]["model_meta"],
+        "model_meta": answer["model_meta"],
         "input_hash": row.input_hash,
         "output_hash": row.output_hash,
         "purpose": row.purpose,
@@ -123,4 +144,4 @@ def explanation(row: Decision, *, with_input: bool) -> dict[str, Any]:
         "duration_us": row.duration_us,
         "ledger": {"entry_id": str(row.ledger_entry_id)},
     }
-    return shown if with_input else {**shown, **_masked(held["answer"])}
+    return shown if with_input else {**shown, **_masked(answer)}

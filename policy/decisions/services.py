@@ -7,8 +7,10 @@ key with the same request gives the first answer, whoever wins a race.
 from __future__ import annotations
 
 import datetime
+import functools
+import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from decisionos.kernel import canonical, errors
@@ -20,6 +22,7 @@ from policy.decisions.contracts import selectors as contracts
 from policy.decisions.contracts.compiled import Compiled
 from policy.decisions.models import Decision
 from policy.decisions.pipeline import Asked, Caller, Made
+from tenancy.privacy import references
 from tenancy.privacy import selectors as privacy
 
 BATCH = 500
@@ -60,6 +63,12 @@ def consent_for(compiled: Compiled, asked: Asked, caller: Caller, now: datetime.
     return uuid.UUID(str(found.id))
 
 
+def _made(compiled: Compiled, asked: Asked, caller: Caller, now: datetime.datetime) -> Made:
+    consent = consent_for(compiled, asked, caller, now)
+    person = references.reference_of(caller.tenant_id, asked.subject) if asked.subject else ""
+    return pipeline.make(compiled, asked, caller, now=now, person=person, consent_id=consent)
+
+
 def decide(*, contract: str, asked: Asked, caller: Caller, now: datetime.datetime) -> dict[str, Any]:
     """Decide one request and record it; returns the answer.
 
@@ -67,8 +76,7 @@ def decide(*, contract: str, asked: Asked, caller: Caller, now: datetime.datetim
     then. Safe to retry under an idempotency key.
     """
     compiled = cache.active(caller.tenant_id, contract)
-    consent = consent_for(compiled, asked, caller, now)
-    made = pipeline.make(compiled, asked, caller, now=now, consent_id=consent)
+    made = _made(compiled, asked, caller, now)
     if made.id in recording.record(caller.tenant_id, [made]):
         return made.answer
     return first_answer(caller.tenant_id, made)
@@ -84,8 +92,7 @@ def first_answer(tenant_id: uuid.UUID, made: Made) -> dict[str, Any]:
             )
         if row.fingerprint != made.fingerprint:
             raise KeyReused("Use a new Idempotency-Key for a different request.")
-        answer: dict[str, Any] = selectors.opened(row)["answer"]
-    return answer
+        return selectors.answer_of(row)
 
 
 def decide_many(
@@ -101,39 +108,60 @@ def decide_many(
     before it is yielded. Raises ContractNotFound, RulesetNotFound before the first group.
     """
     cache.active(caller.tenant_id, contract)
-    group: list[tuple[int, Asked | errors.DosError]] = []
-    for item in asked:
-        group.append(item)
-        if len(group) >= BATCH:
-            yield _decide_group(contract, group, caller, now)
-            group = []
-    if group:
-        yield _decide_group(contract, group, caller, now)
+    recorder = recording.Recorder(caller.tenant_id)
+    # While the database writes one group the next is decided; nothing is answered before it is durable.
+    waiting: Callable[[], list[dict[str, Any]]] | None = None
+    try:
+        for group in _groups(asked):
+            outcomes = _outcomes(contract, group, caller, now)
+            if waiting is not None:
+                yield waiting()
+            stored = recorder.start([item for _, item in outcomes if isinstance(item, Made)])
+            waiting = functools.partial(_answers, outcomes, stored, caller.tenant_id)
+        if waiting is not None:
+            yield waiting()
+    finally:
+        recorder.close()
 
 
-def _decide_group(
+def _groups(
+    asked: Iterable[tuple[int, Asked | errors.DosError]],
+) -> Iterator[list[tuple[int, Asked | errors.DosError]]]:
+    rows = iter(asked)
+    while group := list(itertools.islice(rows, BATCH)):
+        yield group
+
+
+def _outcomes(
     contract: str,
     group: Sequence[tuple[int, Asked | errors.DosError]],
     caller: Caller,
     now: datetime.datetime,
-) -> list[dict[str, Any]]:
+) -> list[tuple[int, Made | errors.DosError]]:
     compiled = cache.active(caller.tenant_id, contract)
     outcomes: list[tuple[int, Made | errors.DosError]] = []
     for line, asked in group:
         try:
             if isinstance(asked, errors.DosError):
                 raise asked
-            consent = consent_for(compiled, asked, caller, now)
-            outcomes.append((line, pipeline.make(compiled, asked, caller, now=now, consent_id=consent)))
+            outcomes.append((line, _made(compiled, asked, caller, now)))
         except errors.DosError as error:
             outcomes.append((line, error))
-    stored = recording.record(caller.tenant_id, [item for _, item in outcomes if isinstance(item, Made)])
+    return outcomes
+
+
+def _answers(
+    outcomes: Sequence[tuple[int, Made | errors.DosError]],
+    stored: Callable[[], set[uuid.UUID]],
+    tenant_id: uuid.UUID,
+) -> list[dict[str, Any]]:
+    new = stored()
     answers = []
     for line, item in outcomes:
         try:
             if isinstance(item, errors.DosError):
                 raise item
-            answer = item.answer if item.id in stored else first_answer(caller.tenant_id, item)
+            answer = item.answer if item.id in new else first_answer(tenant_id, item)
             answers.append({"line": line, **answer})
         except errors.DosError as error:
             answers.append({"line": line, "error": error.as_problem()})
@@ -146,7 +174,7 @@ def replay(*, decision_id: uuid.UUID) -> dict[str, Any]:
     Raises DecisionNotFound, NotReproducible. Nothing is stored.
     """
     row = selectors.get_decision(decision_id=decision_id)
-    held = selectors.opened(row)
+    held = pipeline.open_seal(bytes(row.sealed))
     try:
         version = contracts.get_contract(name=row.contract, version=row.contract_version)
         compiled = cache.compiled_of(version)

@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema_rs
 
 from decisionos.kernel import canonical, errors
+from policy.decisions import nearest
 from policy.decisions.contracts.document import ContractDocument
 from policy.rules import compiling, rulesets
 from policy.rules import selectors as stored_rules
@@ -39,6 +40,7 @@ class Compiled:
     versions: dict[str, Any]
     doubles: tuple[str, ...]
     integers: tuple[str, ...]
+    turnings: tuple[nearest.Turning, ...]
 
     def problems(self, value: Any, *, prefix: str = "/input") -> list[dict[str, str]]:
         """Return every wrong field by JSON pointer."""
@@ -128,4 +130,5 @@ def compile_contract(document: ContractDocument, sources: Sequence[rulesets.Rule
         versions=versions,
         doubles=of("number"),
         integers=of("integer"),
+        turnings=nearest.turnings_of(program),
     )
