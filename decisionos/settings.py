@@ -262,8 +262,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenancy.access.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["tenancy.access.authentication.RequirePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["decisionos.kernel.web.bodies.JsonParser"],
+    "DEFAULT_SCHEMA_CLASS": "decisionos.kernel.web.documentation.OperationSchema",
     "EXCEPTION_HANDLER": "decisionos.kernel.web.problems.handle",
     "UNAUTHENTICATED_USER": None,
 }

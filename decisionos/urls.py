@@ -27,6 +27,11 @@ def api_routes() -> list[Any]:
     return found
 
 
+handler400 = "decisionos.kernel.web.problems.bad_request"
+handler403 = "decisionos.kernel.web.problems.permission_denied"
+handler404 = "decisionos.kernel.web.problems.not_found"
+handler500 = "decisionos.kernel.web.problems.server_error"
+
 urlpatterns = [
     path("api/v1/", include(api_routes())),
     path("", RedirectView.as_view(url="/admin/"), name="root"),

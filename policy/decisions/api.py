@@ -134,7 +134,7 @@ class ExplainView(ApiView):
 
 _FILTERS = [
     OpenApiParameter(name, OpenApiTypes.STR)
-    for name in ("contract", "class", "reason", "subject", "from", "to", "cursor", "limit")
+    for name in ("contract", "class", "reason", "subject", "from", "to")
 ]
 
 

@@ -15,7 +15,9 @@ from rest_framework.response import Response
 from decisionos.kernel import clock
 from decisionos.kernel.tenants import scope
 from decisionos.kernel.web import api as web
-from tenancy.access import credentials, delegation, denials, registry
+from decisionos.kernel.web import bodies
+from decisionos.kernel.web.api import ApiView
+from tenancy.access import credentials, delegation, denials, documentation, registry
 from tenancy.access import services as access
 from tenancy.access.credentials import caller
 from tenancy.access.enums import Effect, ScopeKind, SubjectKind
@@ -23,9 +25,9 @@ from tenancy.access.models import RoleGrant
 from tenancy.identity import keys
 from tenancy.organizations import selectors as organizations
 from tenancy.organizations import services as organizing
-from tenancy.organizations.doors import ActingView
 
 web.on_denied(denials.note_denial)
+DOORS = documentation.KeyAuthenticationDocumentation.name
 
 
 class WhoSerializer(serializers.Serializer[Any]):
@@ -92,7 +94,7 @@ class GrantPageSerializer(serializers.Serializer[Any]):
     results = GrantSerializer(many=True)
 
 
-class NewGrantSerializer(serializers.Serializer[Any]):
+class NewGrantSerializer(bodies.Body):
     """A role or a permission for somebody, somewhere, for a time."""
 
     subject_kind = serializers.ChoiceField(SubjectKind.choices)
@@ -105,13 +107,13 @@ class NewGrantSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
-class GrantIdSerializer(serializers.Serializer[Any]):
+class GrantIdSerializer(bodies.Body):
     """The grant to end."""
 
     id = serializers.UUIDField()
 
 
-class NewOrganizationSerializer(serializers.Serializer[Any]):
+class NewOrganizationSerializer(bodies.Body):
     """An organization to make."""
 
     slug = serializers.CharField(max_length=63, required=False)
@@ -147,13 +149,7 @@ def grant_json(grant: RoleGrant) -> dict[str, Any]:
     }
 
 
-def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    wanted = serializer(data=request.data)
-    wanted.is_valid(raise_exception=True)
-    return dict(wanted.validated_data)
-
-
-class WhoAmIView(ActingView):
+class WhoAmIView(ApiView):
     """The caller."""
 
     required_permission = "authenticated"
@@ -179,7 +175,7 @@ class WhoAmIView(ActingView):
         )
 
 
-class RoleListView(ActingView):
+class RoleListView(ApiView):
     """The roles."""
 
     required_permission = "rbac.read"
@@ -191,7 +187,7 @@ class RoleListView(ActingView):
         return Response({"results": rows})
 
 
-class PermissionListView(ActingView):
+class PermissionListView(ApiView):
     """The permissions."""
 
     required_permission = "rbac.read"
@@ -203,7 +199,7 @@ class PermissionListView(ActingView):
         return Response({"results": rows})
 
 
-class GrantListView(ActingView):
+class GrantListView(ApiView):
     """The grants."""
 
     required_permission = "rbac.read"
@@ -224,7 +220,7 @@ class GrantListView(ActingView):
         return self.paginate(rows, grant_json)
 
 
-class GrantView(ActingView):
+class GrantView(ApiView):
     """Granting."""
 
     required_permission = "rbac.manage"
@@ -237,7 +233,7 @@ class GrantView(ActingView):
     )
     def post(self, request: Request) -> Response:
         """Grant or deny a role or a permission; nobody allows more than they hold."""
-        wanted, subject = _read(NewGrantSerializer, request), caller(request)
+        wanted, subject = bodies.read(request, NewGrantSerializer), caller(request)
         role, permission = wanted.get("role", ""), wanted.get("permission", "")
         project = wanted.get("scope_id") if wanted.get("scope_kind") == ScopeKind.PROJECT else None
         if wanted.get("effect", Effect.ALLOW) == Effect.ALLOW:
@@ -249,7 +245,7 @@ class GrantView(ActingView):
         return Response(grant_json(made), status=201)
 
 
-class GrantRevokeView(ActingView):
+class GrantRevokeView(ApiView):
     """Ending a grant."""
 
     required_permission = "rbac.manage"
@@ -259,7 +255,7 @@ class GrantRevokeView(ActingView):
     )
     def post(self, request: Request) -> Response:
         """End a grant; lifting a denial needs what it denied."""
-        identifier: uuid.UUID = _read(GrantIdSerializer, request)["id"]
+        identifier: uuid.UUID = bodies.read(request, GrantIdSerializer)["id"]
         found = RoleGrant.objects.filter(tenant_id=scope.require(), id=identifier).first()
         if found is not None and found.effect == Effect.DENY:
             handed = registry.permissions_of(found.role) if found.role else {found.permission}
@@ -267,7 +263,7 @@ class GrantRevokeView(ActingView):
         return Response(grant_json(access.revoke(grant_id=identifier, now=clock.now())))
 
 
-class OrganizationListView(ActingView):
+class OrganizationListView(ApiView):
     """Organizations: one's own, and new ones.
 
     Making one opens the new organization's own scope, so the view itself stands outside of any; it asks for
@@ -296,7 +292,7 @@ class OrganizationListView(ActingView):
         with scope.tenant_scope(subject.tenant_id):
             access.authorize(subject, "org.manage")
             access.authorize(subject, "tenant.admin")
-        wanted = _read(NewOrganizationSerializer, request)
+        wanted = bodies.read(request, NewOrganizationSerializer)
         wanted.setdefault("slug", "-".join(wanted["name"].lower().split()))
         made = organizing.create_organization(**wanted, now=clock.now())
         with scope.tenant_scope(made.id):

@@ -177,7 +177,7 @@ class RequirePermission(BasePermission):
         """Return True, or raise what exactly is missing."""
         required = view.required_permission
         if isinstance(required, dict):
-            required = required.get(request.method or "")
+            required = required.get("GET" if request.method == "HEAD" else request.method or "")
         if required == "public":
             return True
         subject = getattr(request, "subject", None)

@@ -14,13 +14,14 @@ from rest_framework.response import Response
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.tenants import scope
+from decisionos.kernel.web import bodies
+from decisionos.kernel.web.api import ApiView
 from tenancy.access import delegation, registry
 from tenancy.access import services as access
 from tenancy.identity import keys
 from tenancy.identity.enums import KeyKind
 from tenancy.identity.models import ApiKey, User
 from tenancy.organizations import selectors as organizations
-from tenancy.organizations.doors import ActingView
 
 TOKEN_DAYS = 90
 
@@ -55,7 +56,7 @@ class KeyPageSerializer(serializers.Serializer[Any]):
     results = KeySerializer(many=True)
 
 
-class NewKeySerializer(serializers.Serializer[Any]):
+class NewKeySerializer(bodies.Body):
     """A key to issue."""
 
     name = serializers.CharField(max_length=120)
@@ -65,7 +66,7 @@ class NewKeySerializer(serializers.Serializer[Any]):
     expires_in_days = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=3660)
 
 
-class NewTokenSerializer(serializers.Serializer[Any]):
+class NewTokenSerializer(bodies.Body):
     """A personal token to create; it does no more than its scopes."""
 
     name = serializers.CharField(max_length=120)
@@ -74,7 +75,7 @@ class NewTokenSerializer(serializers.Serializer[Any]):
     expires_in_days = serializers.IntegerField(required=False, min_value=1, max_value=366)
 
 
-class TokenIdSerializer(serializers.Serializer[Any]):
+class TokenIdSerializer(bodies.Body):
     """The token to end."""
 
     id = serializers.UUIDField()
@@ -105,17 +106,11 @@ def caller(request: Request) -> access.Subject:
     return subject
 
 
-def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    wanted = serializer(data=request.data)
-    wanted.is_valid(raise_exception=True)
-    return dict(wanted.validated_data)
-
-
 def _expiry(now: datetime, days: int | None) -> datetime | None:
     return now + timedelta(days=days) if days else None
 
 
-class KeyListView(ActingView):
+class KeyListView(ApiView):
     """The organization's keys."""
 
     required_permission = "keys.manage"
@@ -133,7 +128,7 @@ class KeyListView(ActingView):
     )
     def post(self, request: Request) -> Response:
         """Issue a key that does no more than the caller may."""
-        wanted, now = _read(NewKeySerializer, request), clock.now()
+        wanted, now = bodies.read(request, NewKeySerializer), clock.now()
         scopes, project = list(wanted.get("scopes") or []), wanted.get("project_id")
         delegation.check_role(wanted["role"])
         delegation.check_scopes(scopes)
@@ -151,7 +146,7 @@ class KeyListView(ActingView):
         return Response({**key_json(key), "key": raw}, status=201, headers={"Cache-Control": "no-store"})
 
 
-class KeyView(ActingView):
+class KeyView(ApiView):
     """One key."""
 
     required_permission = "keys.manage"
@@ -163,7 +158,7 @@ class KeyView(ActingView):
         return Response(status=204)
 
 
-class TokenCreateView(ActingView):
+class TokenCreateView(ApiView):
     """Personal tokens."""
 
     required_permission = "authenticated"
@@ -180,7 +175,7 @@ class TokenCreateView(ActingView):
         if subject.user_id is None:
             # A program that makes credentials is a matter for whoever manages keys.
             access.authorize(subject, "keys.manage")
-        wanted, now = _read(NewTokenSerializer, request), clock.now()
+        wanted, now = bodies.read(request, NewTokenSerializer), clock.now()
         delegation.check_scopes(wanted["scopes"])
         project = wanted.get("project") or subject.project_id
         delegation.check_handing_out(subject, wanted["scopes"], now=now, project_id=project)
@@ -199,7 +194,7 @@ class TokenCreateView(ActingView):
         return Response({**key_json(key), "key": raw}, status=201, headers={"Cache-Control": "no-store"})
 
 
-class TokenRevokeView(ActingView):
+class TokenRevokeView(ApiView):
     """The end of a personal token."""
 
     required_permission = "authenticated"
@@ -211,7 +206,7 @@ class TokenRevokeView(ActingView):
         """End one's own token; another's only as a manager of keys."""
         subject = caller(request)
         key = ApiKey.objects.filter(
-            tenant_id=scope.require(), id=_read(TokenIdSerializer, request)["id"], kind=KeyKind.PERSONAL
+            tenant_id=scope.require(), id=bodies.read(request, TokenIdSerializer)["id"], kind=KeyKind.PERSONAL
         ).first()
         own = key is not None and subject.user_id is not None and key.user_id == subject.user_id
         if not own:

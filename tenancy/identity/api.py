@@ -17,12 +17,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.keys import services as signing
+from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
 from tenancy.identity import keys, tokens
 from tenancy.identity.models import User
@@ -42,8 +43,10 @@ class SecondFactorRequired(errors.Unauthenticated):
     title = "A one-time code is required"
 
 
-class TokenRequestSerializer(serializers.Serializer[Any]):
-    """What is asked for."""
+class TokenRequestSerializer(bodies.Body):
+    """What is asked for; a name that OAuth does not know is ignored, as RFC 6749 demands."""
+
+    is_open = True
 
     grant_type = serializers.CharField()
     client_id = serializers.CharField(required=False)
@@ -101,9 +104,10 @@ class TokenView(ApiView):
     """Tokens for keys."""
 
     tenant_scoped = False
+    is_idempotent = False
     required_permission = "public"
     authentication_classes: list[type[BaseAuthentication]] = []
-    parser_classes = [JSONParser, FormParser]
+    parser_classes = [bodies.JsonParser, FormParser]
 
     @extend_schema(
         operation_id="auth_token",
@@ -113,9 +117,7 @@ class TokenView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Exchange a key for a token of fifteen minutes."""
-        asked = TokenRequestSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = dict(asked.validated_data)
+        wanted = bodies.read(request, TokenRequestSerializer)
         if wanted["grant_type"] != "client_credentials":
             raise GrantUnsupported("Only client_credentials is offered here.")
         now = clock.now()
@@ -144,8 +146,17 @@ class KeySetView(ApiView):
         return Response(signing.jwks([tokens.PURPOSE]), headers={"Cache-Control": "public, max-age=300"})
 
 
+class OAuthKeySetView(KeySetView):
+    """The public keys, where OAuth clients look for them."""
+
+    @extend_schema(operation_id="oauth_jwks", responses=OpenApiTypes.OBJECT, tags=["identity"])
+    def get(self, request: Request) -> Response:
+        """Return the JWK set of the keys that sign tokens."""
+        return super().get(request)
+
+
 routes = [
     path("auth/token", TokenView.as_view()),
     path("auth/jwks.json", KeySetView.as_view()),
-    path("oauth/jwks.json", KeySetView.as_view(), name="oauth-jwks"),
+    path("oauth/jwks.json", OAuthKeySetView.as_view(), name="oauth-jwks"),
 ]

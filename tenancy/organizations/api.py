@@ -16,8 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from decisionos.kernel import clock, errors
+from decisionos.kernel.web import bodies
+from decisionos.kernel.web.api import ApiView
 from tenancy.organizations import configuration, reading, selectors, services
-from tenancy.organizations.doors import ActingView
 from tenancy.organizations.models import TenantConfigVersion
 
 
@@ -59,7 +60,7 @@ class ProjectPageSerializer(serializers.Serializer[Any]):
     results = ProjectSerializer(many=True)
 
 
-class NewProjectSerializer(serializers.Serializer[Any]):
+class NewProjectSerializer(bodies.Body):
     """A project to make; without a short name, one is made from the name."""
 
     name = serializers.CharField(max_length=200)
@@ -103,7 +104,7 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     changes = ChangeSerializer(many=True)
 
 
-class RollBackSerializer(serializers.Serializer[Any]):
+class RollBackSerializer(bodies.Body):
     """The version to return to; without a number, the one before."""
 
     number = serializers.IntegerField(required=False, allow_null=True, min_value=1)
@@ -133,7 +134,7 @@ def _content() -> dict[str, Any]:
     return dict(active.content) if active else {}
 
 
-class OrganizationView(ActingView):
+class OrganizationView(ApiView):
     """The organization of the caller."""
 
     required_permission = "authenticated"
@@ -144,7 +145,7 @@ class OrganizationView(ActingView):
         return Response(selectors.organization_json(selectors.get_organization(organization_id)))
 
 
-class ProjectListView(ActingView):
+class ProjectListView(ApiView):
     """The projects of the organization."""
 
     required_permission = {"GET": "authenticated", "POST": "project.manage"}
@@ -164,18 +165,17 @@ class ProjectListView(ActingView):
     def post(self, request: Request, organization_id: uuid.UUID) -> Response:
         """Make a project with its environments."""
         selectors.get_organization(organization_id)
-        wanted = NewProjectSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        name = wanted.validated_data["name"]
+        wanted = bodies.read(request, NewProjectSerializer)
+        name = wanted["name"]
         project = services.create_project(
-            slug=wanted.validated_data.get("slug") or "-".join(name.lower().split()),
+            slug=wanted.get("slug") or "-".join(name.lower().split()),
             name=name,
-            kinds=wanted.validated_data.get("envs"),
+            kinds=wanted.get("envs"),
         )
         return Response(selectors.project_json(selectors.get_project(project.id)), status=201)
 
 
-class ProjectView(ActingView):
+class ProjectView(ApiView):
     """One project."""
 
     required_permission = {"GET": "authenticated", "DELETE": "project.manage"}
@@ -192,13 +192,13 @@ class ProjectView(ActingView):
         return Response(status=204)
 
 
-class ConfigView(ActingView):
+class ConfigView(ApiView):
     """The configuration in force."""
 
     required_permission = "tenant.admin"
 
     @extend_schema(operation_id="config_get", responses=VersionSerializer, tags=["configuration"])
-    def get(self, request: Request, tenant: str = "") -> Response:
+    def get(self, request: Request) -> Response:
         """Return the version in force."""
         active = configuration.find_active()
         if active is None:
@@ -206,18 +206,18 @@ class ConfigView(ActingView):
         return Response(selectors.version_json(active))
 
 
-class ConfigVersionsView(ActingView):
+class ConfigVersionsView(ApiView):
     """The history of the configuration."""
 
     required_permission = "tenant.admin"
 
     @extend_schema(operation_id="config_versions", responses=VersionPageSerializer, tags=["configuration"])
-    def get(self, request: Request, tenant: str = "") -> Response:
+    def get(self, request: Request) -> Response:
         """Return every version, newest first."""
         return self.paginate(selectors.list_versions(), selectors.version_json)
 
 
-class ConfigValidateView(ActingView):
+class ConfigValidateView(ApiView):
     """A rehearsal: nothing changes."""
 
     required_permission = "tenant.admin"
@@ -228,13 +228,13 @@ class ConfigValidateView(ActingView):
         responses=DifferenceSerializer,
         tags=["configuration"],
     )
-    def post(self, request: Request, tenant: str = "") -> Response:
+    def post(self, request: Request) -> Response:
         """Say whether a configuration is acceptable and what it would change."""
         content = configuration.validate(reading.read(_source(request)))
         return Response({"valid": True, "changes": configuration.difference(_content(), content)})
 
 
-class ConfigReloadView(ActingView):
+class ConfigReloadView(ApiView):
     """Putting a configuration in force."""
 
     required_permission = "tenant.admin"
@@ -245,7 +245,7 @@ class ConfigReloadView(ActingView):
         responses=VersionSerializer,
         tags=["configuration"],
     )
-    def post(self, request: Request, tenant: str = "") -> Response:
+    def post(self, request: Request) -> Response:
         """Validate and apply; without a body the installation's file, or else what is in force, again."""
         source = _source(request)
         if not source:
@@ -263,7 +263,7 @@ class ConfigReloadView(ActingView):
         return Response(selectors.version_json(active))
 
 
-class ConfigRollBackView(ActingView):
+class ConfigRollBackView(ApiView):
     """The way back."""
 
     required_permission = "tenant.admin"
@@ -274,17 +274,16 @@ class ConfigRollBackView(ActingView):
         responses=VersionSerializer,
         tags=["configuration"],
     )
-    def post(self, request: Request, tenant: str = "") -> Response:
+    def post(self, request: Request) -> Response:
         """Put an earlier version back in force."""
-        wanted = RollBackSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
+        wanted = bodies.read(request, RollBackSerializer)
         version = configuration.rollback(
-            number=wanted.validated_data.get("number"), author=_author(request), now=clock.now()
+            number=wanted.get("number"), author=_author(request), now=clock.now()
         )
         return Response(selectors.version_json(version))
 
 
-class ConfigDiffView(ActingView):
+class ConfigDiffView(ApiView):
     """Two versions side by side."""
 
     required_permission = "tenant.admin"
@@ -300,7 +299,7 @@ class ConfigDiffView(ActingView):
         ],
         tags=["configuration"],
     )
-    def get(self, request: Request, tenant: str = "") -> Response:
+    def get(self, request: Request) -> Response:
         """Return what differs between two versions."""
         before = self._version("from")
         after = self._version("to") if "to" in request.query_params else configuration.find_active()
@@ -333,5 +332,4 @@ routes = [
     path("orgs/<uuid:organization_id>/projects", ProjectListView.as_view()),
     path("projects/<uuid:project_id>", ProjectView.as_view()),
     *(path(place, view.as_view()) for place, view in _CONFIG),
-    *(path(f"t/<str:tenant>/{place}", view.as_view()) for place, view in _CONFIG),
 ]

@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from decisionos.kernel import clock, errors
-from tenancy.organizations.doors import ActingView
+from decisionos.kernel.web import bodies
+from decisionos.kernel.web.api import ApiView
 from tenancy.privacy import selectors, services
 
 _WORD = r"^[a-z][a-z0-9_.:-]{0,63}$"
@@ -42,7 +43,7 @@ class ConsentPageSerializer(serializers.Serializer[Any]):
     results = ConsentSerializer(many=True)
 
 
-class GrantConsentSerializer(serializers.Serializer[Any]):
+class GrantConsentSerializer(bodies.Body):
     """A consent to record: for how long as ``ttl`` in seconds or until ``expires_at``, not both."""
 
     subject_id = serializers.CharField(max_length=200)
@@ -64,14 +65,14 @@ class GrantConsentSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class RevokeConsentSerializer(serializers.Serializer[Any]):
+class RevokeConsentSerializer(bodies.Body):
     """A consent to end; without a purpose, all of the person's."""
 
     subject_id = serializers.CharField(max_length=200)
     purpose = serializers.CharField(max_length=60, required=False, allow_blank=True)
 
 
-class EraseSubjectSerializer(serializers.Serializer[Any]):
+class EraseSubjectSerializer(bodies.Body):
     """A person to forget."""
 
     subject_id = serializers.CharField(max_length=200)
@@ -84,19 +85,13 @@ class ErasedSerializer(serializers.Serializer[Any]):
     destroyed = serializers.IntegerField()
 
 
-def _read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    wanted = serializer(data=request.data)
-    wanted.is_valid(raise_exception=True)
-    return dict(wanted.validated_data)
-
-
 def _end(wanted: dict[str, Any], now: datetime) -> datetime | None:
     ttl: int | None = wanted.get("ttl")
     until: datetime | None = wanted.get("expires_at")
     return until if ttl is None else now + timedelta(seconds=ttl)
 
 
-class ConsentListView(ActingView):
+class ConsentListView(ApiView):
     """The register."""
 
     required_permission = "consent.read"
@@ -133,7 +128,7 @@ class SubjectConsentView(ConsentListView):
         return super().get(request, subject_id)
 
 
-class ConsentGrantView(ActingView):
+class ConsentGrantView(ApiView):
     """Recording a consent."""
 
     required_permission = "consent.manage"
@@ -146,7 +141,7 @@ class ConsentGrantView(ActingView):
     )
     def post(self, request: Request) -> Response:
         """Record that a person agreed."""
-        wanted, now = _read(GrantConsentSerializer, request), clock.now()
+        wanted, now = bodies.read(request, GrantConsentSerializer), clock.now()
         proof = {name: wanted[name] for name in ("doc_hash", "evidence") if name in wanted}
         consent = services.grant_consent(
             subject=wanted["subject_id"],
@@ -159,7 +154,7 @@ class ConsentGrantView(ActingView):
         return Response(selectors.consent_json(consent, now=now, subject=wanted["subject_id"]), status=201)
 
 
-class ConsentRevokeView(ActingView):
+class ConsentRevokeView(ApiView):
     """Ending a consent."""
 
     required_permission = "consent.manage"
@@ -172,7 +167,7 @@ class ConsentRevokeView(ActingView):
     )
     def post(self, request: Request) -> Response:
         """Record that a person withdrew, from one purpose or from all."""
-        wanted, now = _read(RevokeConsentSerializer, request), clock.now()
+        wanted, now = bodies.read(request, RevokeConsentSerializer), clock.now()
         subject, purpose = wanted["subject_id"], wanted.get("purpose", "")
         if purpose:
             services.revoke_consent(subject=subject, purpose=purpose, now=now)
@@ -186,7 +181,7 @@ class ConsentRevokeView(ActingView):
         return Response(status=204)
 
 
-class SubjectEraseView(ActingView):
+class SubjectEraseView(ApiView):
     """Forgetting a person."""
 
     required_permission = "consent.manage"
@@ -199,7 +194,7 @@ class SubjectEraseView(ActingView):
     )
     def post(self, request: Request) -> Response:
         """End every consent of a person and destroy its evidence. Cannot be undone."""
-        subject = _read(EraseSubjectSerializer, request)["subject_id"]
+        subject = bodies.read(request, EraseSubjectSerializer)["subject_id"]
         if not selectors.list_consents(subject=subject).exists():
             raise errors.NotFound("Nothing is registered of this person.", code="subject_not_found")
         destroyed = services.destroy_evidence(subject=subject, now=clock.now())

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+from typing import Any
+
+import orjson
 from django.db import models
 
-from decisionos.kernel import clock
+from decisionos.kernel import clock, encryption
 from decisionos.kernel.tenants.models import TenantModel
+
+SEALED_CONTEXT = b"kernel_idempotency_record.body"
 
 
 class Record(TenantModel):
-    """A key, what it was used for, and the answer it got."""
+    """A key, what it was used for, and the answer it got, sealed: it may hold a secret told once."""
 
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
@@ -26,3 +32,10 @@ class Record(TenantModel):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def answer(self) -> Any:
+        """The kept answer, opened."""
+        kept: Any = self.body
+        sealed = base64.b64decode(kept["sealed"])
+        return orjson.loads(encryption.open_sealed(sealed, context=SEALED_CONTEXT))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
 from django.db import connection
+from rest_framework.renderers import JSONRenderer
 
-from decisionos.kernel import clock, errors, ids
-from decisionos.kernel.idempotency.models import Record
+from decisionos.kernel import clock, encryption, errors, ids
+from decisionos.kernel.idempotency.models import SEALED_CONTEXT, Record
 from decisionos.kernel.tenants import scope
 
 MOST_CHARACTERS = 255
@@ -38,8 +40,8 @@ def begin(*, key: str, fingerprint: str) -> Record | None:
 
     A concurrent twin waits at the unique index until the first one commits. Raises KeyReused, KeyInvalid.
     """
-    if len(key) > MOST_CHARACTERS or not key.isprintable():
-        raise KeyInvalid(f"At most {MOST_CHARACTERS} printable characters.")
+    if not key or len(key) > MOST_CHARACTERS or not key.isprintable():
+        raise KeyInvalid(f"One to {MOST_CHARACTERS} printable characters.")
     tenant = scope.require()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -56,5 +58,8 @@ def begin(*, key: str, fingerprint: str) -> Record | None:
 
 
 def finish(*, key: str, status: int, body: Any) -> None:
-    """Keep the answer."""
-    Record.objects.filter(tenant_id=scope.require(), key=key).update(status=status, body=body)
+    """Keep the answer, sealed."""
+    plain = b"null" if body is None else JSONRenderer().render(body)
+    sealed = base64.b64encode(encryption.seal(plain, context=SEALED_CONTEXT)).decode()
+    found = Record.objects.filter(tenant_id=scope.require(), key=key)
+    found.update(status=status, body={"sealed": sealed})

@@ -128,7 +128,7 @@ class ProofSerializer(serializers.Serializer[Any]):
     checkpoint = SignedRootSerializer()
 
 
-class KeySerializer(serializers.Serializer[Any]):
+class CheckpointKeySerializer(serializers.Serializer[Any]):
     """A public key that signs checkpoints."""
 
     kid = serializers.CharField()
@@ -243,10 +243,6 @@ _FILTERS = [
     OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.QUERY, required=False)
     for name in ("kind", "subject_type", "subject_id")
 ]
-_CURSOR = [
-    OpenApiParameter("cursor", OpenApiTypes.STR, OpenApiParameter.QUERY, required=False),
-    OpenApiParameter("limit", OpenApiTypes.INT, OpenApiParameter.QUERY, required=False),
-]
 
 
 class LedgerEntriesView(ApiView):
@@ -256,7 +252,7 @@ class LedgerEntriesView(ApiView):
 
     @extend_schema(
         operation_id="ledger_entries_list",
-        parameters=[*_FILTERS, *_CURSOR],
+        parameters=_FILTERS,
         responses=EntryPageSerializer,
         tags=["ledger"],
     )
@@ -315,7 +311,6 @@ class LedgerCheckpointsView(ApiView):
 
     @extend_schema(
         operation_id="ledger_checkpoints_list",
-        parameters=_CURSOR,
         responses=CheckpointPageSerializer,
         tags=["ledger"],
     )
@@ -329,7 +324,9 @@ class LedgerKeysView(ApiView):
 
     required_permission = "ledger.read"
 
-    @extend_schema(operation_id="ledger_keys_list", responses=KeySerializer(many=True), tags=["ledger"])
+    @extend_schema(
+        operation_id="ledger_keys_list", responses=CheckpointKeySerializer(many=True), tags=["ledger"]
+    )
     def get(self, request: Request) -> Response:
         """Return every public key that has signed checkpoints; keep them apart from the exports."""
         return Response(

@@ -2,7 +2,8 @@
 
 A view names the permission of each method in ``required_permission`` (a text, or a dict by method). The
 whole handler runs in one transaction of one tenant; a refusal rolls it back. ``Idempotency-Key`` on a write
-returns the first answer again.
+returns the first answer again. What is read carries an ``ETag``; a write under ``If-Match`` happens only to
+the state that was named.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
+from django.utils.cache import patch_vary_headers
+from rest_framework.pagination import Cursor as Position
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,8 +26,9 @@ from decisionos.kernel import errors
 from decisionos.kernel.idempotency import services as idempotency
 from decisionos.kernel.ledger import acting
 from decisionos.kernel.tenants import scope
+from decisionos.kernel.web import bodies, documentation, preconditions
 
-WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+WRITES = documentation.WRITES
 DenialListener = Callable[[Request, errors.DosError], None]
 _denial_listeners: list[DenialListener] = []
 
@@ -33,6 +39,13 @@ def on_denied(listener: DenialListener) -> None:
         _denial_listeners.append(listener)
 
 
+class CursorInvalid(errors.Invalid):
+    """The page asked for is none that was offered."""
+
+    code = "cursor_invalid"
+    title = "There is no such page"
+
+
 class Cursor(CursorPagination):
     """Newest first, by time-ordered id; the page size is bounded."""
 
@@ -40,6 +53,36 @@ class Cursor(CursorPagination):
     max_page_size = 500
     page_size_query_param = "limit"
     ordering = "-id"
+
+    def get_page_size(self, request: Request) -> int:
+        """Return the rows of a page; raises CursorInvalid."""
+        raw = request.query_params.get(self.page_size_query_param)
+        if raw is None:
+            return self.page_size
+        if not (raw.isascii() and raw.isdigit() and len(raw) < 6 and 1 <= int(raw) <= self.max_page_size):
+            told = f"must be a whole number from 1 to {self.max_page_size}"
+            raise CursorInvalid(errors=[{"pointer": "/limit", "message": told}])
+        return int(raw)
+
+    def decode_cursor(self, request: Request) -> Position | None:
+        """Return where the page begins; raises CursorInvalid."""
+        try:
+            return super().decode_cursor(request)
+        except Exception as error:
+            raise _no_page() from error
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        """Return the rows of a page; raises CursorInvalid for a position that is no id."""
+        try:
+            found: list[Any] | None = super().paginate_queryset(queryset, request, view)
+        except (ValidationError, ValueError) as error:
+            raise _no_page() from error
+        return found
+
+
+def _no_page() -> CursorInvalid:
+    told = "must be one that next or previous gave"
+    return CursorInvalid(errors=[{"pointer": "/cursor", "message": told}])
 
 
 def _actor_of(request: Request) -> str:
@@ -51,12 +94,38 @@ def _actor_of(request: Request) -> str:
 class ApiView(APIView):
     """A view of the API inside a tenant's scope.
 
-    ``tenant_scoped = False`` is for the few endpoints that stand before any tenant (tokens, JWKS).
+    ``tenant_scoped = False`` is for the few endpoints that stand before any tenant (tokens, JWKS), or that
+    open more than one. ``is_idempotent = False`` is for a write that keeps nothing, where a kept answer would
+    be the only copy of a secret.
     """
 
     tenant_scoped: ClassVar[bool] = True
+    is_idempotent: ClassVar[bool] = True
     required_permission: ClassVar[str | dict[str, str] | None] = None
     pagination_class = Cursor
+    parser_classes = [bodies.JsonParser]
+
+    @classmethod
+    def is_public(cls, method: str) -> bool:
+        """Return whether a method asks for no key."""
+        required = cls.required_permission
+        return (required.get(method) if isinstance(required, dict) else required) == "public"
+
+    @classmethod
+    def has_state(cls, method: str) -> bool:
+        """Return whether a write can be bound to the state that was seen."""
+        if method not in WRITES:
+            return False
+        return cls.state is not ApiView.state or (method != "POST" and hasattr(cls, "get"))
+
+    def state(self, request: Request, **kwargs: Any) -> Any:
+        """Return the representation of what a write changes, or None where there is none.
+
+        Whatever can be read at the same address is the default.
+        """
+        if not self.has_state(request.method or ""):
+            return None
+        return self.get(request, **kwargs).data  # type: ignore[attr-defined]
 
     @contextlib.contextmanager
     def _scope(self, request: Request) -> Iterator[None]:
@@ -92,7 +161,11 @@ class ApiView(APIView):
         except Exception as error:  # noqa: BLE001  every error is told as a problem document
             response = self.handle_exception(error)
             self._tell_denied(wrapped, error)
-        self.response = self.finalize_response(wrapped, response, *args, **kwargs)
+        self.response = self.finalize_response(wrapped, self._tagged(wrapped, response), *args, **kwargs)
+        if not self.is_public(request.method or ""):
+            # One address answers each organization differently: no cache between may keep it.
+            patch_vary_headers(self.response, ["X-Api-Key", "Authorization", "Cookie", "X-Tenant-ID"])
+            self.response.setdefault("Cache-Control", "private, no-cache")
         return self.response
 
     def _act(self, request: Request, *args: Any, **kwargs: Any) -> Any:
@@ -100,16 +173,55 @@ class ApiView(APIView):
         handler = getattr(self, method, self.http_method_not_allowed)
         if method not in self.http_method_names:
             handler = self.http_method_not_allowed
-        key = request.headers.get("Idempotency-Key", "")
-        if not key or request.method not in WRITES or not self.tenant_scoped:
-            return handler(request, *args, **kwargs)
-        fingerprint = idempotency.fingerprint(request.path, request._request.body)
-        stored = idempotency.begin(key=key, fingerprint=fingerprint)
-        if stored is not None:
-            return Response(stored.body, status=stored.status, headers={"Idempotent-Replayed": "true"})
-        response = handler(request, *args, **kwargs)
-        if isinstance(response, Response) and response.status_code < 400:
-            idempotency.finish(key=key, status=response.status_code, body=response.data)
+        key = request.headers.get("Idempotency-Key")
+        if key is None or request.method not in WRITES or not self.is_idempotent:
+            return self._act_on_state(handler, request, *args, **kwargs)
+        return self._act_once(key, handler, request, *args, **kwargs)
+
+    def _act_once(self, key: str, handler: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
+        """Act under a key, or answer again; the kept answer and the effect are one transaction."""
+        subject = getattr(request._request, "subject", None)
+        tenant = getattr(subject, "tenant_id", None) or scope.require()
+        # The same key in another's hand is another request: an answer may hold a secret of the first.
+        asked = f"{request.method} {request.get_full_path()} {_actor_of(request)}"
+        fingerprint = idempotency.fingerprint(asked, _sent(request))
+        with transaction.atomic():
+            with scope.tenant_scope(tenant):
+                stored = idempotency.begin(key=key, fingerprint=fingerprint)
+            if stored is not None:
+                again = {"Idempotent-Replayed": "true", "Cache-Control": "no-store"}
+                return Response(stored.answer, status=stored.status, headers=again)
+            response = self._act_on_state(handler, request, *args, **kwargs)
+            if isinstance(response, Response) and response.status_code < 400:
+                with scope.tenant_scope(tenant):
+                    idempotency.finish(key=key, status=response.status_code, body=response.data)
+        return response
+
+    def _act_on_state(self, handler: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
+        named = request.headers.get("If-Match")
+        if named is not None and request.method in WRITES:
+            if self.tenant_scoped:
+                preconditions.queue_up(self.state_path(request))
+            seen = self.state(request, **kwargs)
+            if not preconditions.is_named(named, None if seen is None else preconditions.tag_of(seen)):
+                raise preconditions.PreconditionFailed("Read the present state, then decide again.")
+        return handler(request, *args, **kwargs)
+
+    def state_path(self, request: Request) -> str:
+        """Return what names the state among all others, for taking conditional writers in turn."""
+        return f"{type(self).state.__qualname__} {sorted(self.kwargs.items())}"
+
+    def _tagged(self, request: Request, response: Any) -> Any:
+        """Name the state in what was read, and send nothing where the caller has it already."""
+        reads = request.method in {"GET", "HEAD"}
+        writes = type(self).state is not ApiView.state
+        if not isinstance(response, Response) or response.status_code != 200 or not (reads or writes):
+            return response
+        tag = preconditions.tag_of(response.data)
+        known = request.headers.get("If-None-Match")
+        if reads and known is not None and preconditions.is_known(known, tag):
+            response = Response(status=304)
+        response["ETag"] = tag
         return response
 
     @staticmethod
@@ -123,3 +235,10 @@ class ApiView(APIView):
         paginator = self.pagination_class()
         page: list[Any] | None = paginator.paginate_queryset(queryset, self.request, view=self)
         return paginator.get_paginated_response([serialize(row) for row in page or []])
+
+
+def _sent(request: Request) -> bytes:
+    """Return the body as it identifies a request; the boundary of a form is drawn anew for each sending."""
+    body: bytes = request._request.body
+    _, found, boundary = request.META.get("CONTENT_TYPE", "").partition("boundary=")
+    return body.replace(boundary.strip('"').encode(), b"") if found and boundary else body

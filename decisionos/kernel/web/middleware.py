@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from decisionos.kernel import correlation, errors
-from decisionos.kernel.web import problems
+from decisionos.kernel.web import bodies, problems
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -38,11 +39,13 @@ class FaultMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve one request, or say what is the matter."""
+        if problems.is_for_programs(request):
+            unreadable = _unreadable(request)
+            if unreadable is not None:
+                return problems.response(unreadable)
         limit = self._limit(request)
-        try:
-            length = int(request.META.get("CONTENT_LENGTH") or 0)
-        except ValueError:
-            length = 0
+        given = request.META.get("CONTENT_LENGTH") or "0"
+        length = int(given) if given.isascii() and given.isdigit() else 0
         if length > limit:
             return problems.response(
                 errors.TooLarge(
@@ -65,11 +68,32 @@ class FaultMiddleware:
             for connection in connections.all(initialized_only=True):
                 connection.close_if_unusable_or_obsolete()
             return problems.response(error)
-        if isinstance(error, RequestDataTooBig):
-            return problems.response(errors.TooLarge("The body is too large."))
-        if isinstance(error, errors.DosError) or request.path.startswith("/api/"):
+        if isinstance(error, errors.DosError) or problems.is_for_programs(request):
             return problems.response(error)
         return None
+
+
+def _unreadable(request: HttpRequest) -> errors.DosError | None:
+    """Return why no view should see a request: an address, a host or a length that is none."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()):
+        return errors.BadRequest("Content-Length is not a number.")
+    try:
+        # Whoever reads pages is asked by Django's own layers, which let programs past.
+        request.get_host()
+    except DisallowedHost as error:
+        return problems.from_exception(error)
+    if "\x00" in request.path_info:
+        return errors.NotFound()
+    query = request.META.get("QUERY_STRING", "")
+    if "%00" not in query and "\x00" not in query:
+        return None
+    wrong = [name for name, value in parse_qsl(query, keep_blank_values=True) if "\x00" in name + value]
+    told = [
+        {"pointer": f"/{bodies.escaped(name)}".replace("\x00", ""), "message": "holds a null character"}
+        for name in wrong
+    ]
+    return bodies.NullCharacter("A parameter is not acceptable.", errors=told)
 
 
 class ContentSecurityMiddleware:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 import orjson
-from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core import exceptions as django_exceptions
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -66,8 +69,17 @@ def from_exception(error: BaseException) -> errors.DosError:
         return _KINDS.get(error.status_code, errors.BadRequest)(str(error.detail))
     if isinstance(error, Http404):
         return errors.NotFound()
-    if isinstance(error, DjangoPermissionDenied):
+    if isinstance(error, django_exceptions.PermissionDenied):
         return errors.Denied()
+    if isinstance(error, django_exceptions.RequestDataTooBig):
+        return errors.TooLarge("The body is larger than what is taken.")
+    if isinstance(error, django_exceptions.DisallowedHost):
+        return errors.BadRequest("This host is not served here.", code="host_refused")
+    if isinstance(
+        error,
+        django_exceptions.SuspiciousOperation | django_exceptions.BadRequest | MultiPartParserError,
+    ):
+        return errors.BadRequest("The request cannot be read.")
     if isinstance(error, OperationalError | InterfaceError):
         return errors.Unavailable(
             "The database does not answer. Try again shortly.", code="database_unavailable"
@@ -106,3 +118,31 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     answer = Response(body(refusal), status=refusal.status, headers=_headers(refusal))
     answer.content_type = CONTENT_TYPE
     return answer
+
+
+def is_for_programs(request: HttpRequest) -> bool:
+    """Return whether the one who asks is a program, which reads problem documents and no pages."""
+    return request.path.startswith(("/api/", "/t/"))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what Django refused before any view: a host, a form, a header."""
+    return response(exception) if is_for_programs(request) else defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer what a middleware forbade."""
+    return response(exception) if is_for_programs(request) else defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an address that nothing stands at."""
+    return response(exception) if is_for_programs(request) else defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer what broke outside of any view; a database that is down says so."""
+    broken = sys.exc_info()[1]
+    if broken is not None and is_for_programs(request):
+        return response(broken)
+    return defaults.server_error(request)

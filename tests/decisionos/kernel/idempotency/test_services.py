@@ -26,7 +26,7 @@ class TestBegin:
             services.finish(key="a", status=201, body={"id": 7})
             stored = services.begin(key="a", fingerprint="f")
         assert stored is not None
-        assert (stored.status, stored.body) == (201, {"id": 7})
+        assert (stored.status, stored.answer) == (201, {"id": 7})
 
     def test_refuses_the_key_for_another_body(self) -> None:
         with scope.tenant_scope(ONE):
