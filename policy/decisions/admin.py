@@ -5,7 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 
 from decisionos.kernel.admin.base import ReadOnlyAdmin
-from policy.decisions.models import Backtest, ContractVersion, Decision
+from policy.decisions.models import (
+    Backtest,
+    ContractVersion,
+    Decision,
+    HourlyDuration,
+    HourlyOutcome,
+    Progress,
+)
 
 
 @admin.register(ContractVersion)
@@ -34,3 +41,27 @@ class BacktestAdmin(ReadOnlyAdmin):
     list_display = ("contract", "version", "baseline", "source", "state", "progress", "created_at")
     list_filter = ("state", "source")
     exclude = ("upload",)
+
+
+@admin.register(HourlyOutcome)
+class HourlyOutcomeAdmin(ReadOnlyAdmin):
+    """How many decisions of one hour came out alike."""
+
+    list_display = ("hour", "contract", "contract_version", "decision_class", "reasons", "decisions")
+    list_filter = ("decision_class", "contract")
+    ordering = ("-hour",)
+
+
+@admin.register(HourlyDuration)
+class HourlyDurationAdmin(ReadOnlyAdmin):
+    """How long the decisions of one hour took."""
+
+    list_display = ("hour", "contract", "environment", "bucket", "decisions")
+    ordering = ("-hour",)
+
+
+@admin.register(Progress)
+class ProgressAdmin(ReadOnlyAdmin):
+    """How far the chain is counted."""
+
+    list_display = ("tenant_id", "seq", "updated_at")

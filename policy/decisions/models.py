@@ -4,10 +4,40 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import F, Func, TextField, Value
 
 from decisionos.kernel import clock
 from decisionos.kernel.tenants.models import TenantModel
 from policy.decisions.enums import BacktestState, ContractState, DecisionClass
+from policy.decisions.statistics.models import HourlyDuration, HourlyOutcome, Progress
+
+__all__ = ["Backtest", "ContractVersion", "Decision", "HourlyDuration", "HourlyOutcome", "Progress"]
+
+_KIND = ("contract", "contract_version", "decision_class", "environment")
+# One number for all decisions of one contract version, environment, class, reasons and rules. There are few
+# of them, so every filter on these becomes a short list of numbers, which an index serves under row-level
+# security; an array or JSON operator would not be (it is not leakproof).
+_PATTERN = Func(
+    Func(
+        Func(
+            *(F(name) for name in _KIND), function="ARRAY", template="%(function)s[%(expressions)s]::text[]"
+        ),
+        Func(F("reasons"), template="(%(expressions)s)::text[]"),
+        function="array_cat",
+    ),
+    Func(
+        Func(
+            F("rules_applied"),
+            Value("$[*].rule", output_field=TextField()),
+            function="jsonb_path_query_array",
+            template="%(function)s(%(expressions)s::jsonpath)",
+        ),
+        Value(0),
+        function="jsonb_hash_extended",
+    ),
+    function="hash_array_extended",
+    output_field=models.BigIntegerField(),
+)
 
 
 class ContractVersion(TenantModel):
@@ -72,6 +102,9 @@ class Decision(TenantModel):
     ledger_entry_id = models.UUIDField()
     decided_at = models.DateTimeField()
     duration_us = models.PositiveIntegerField(default=0)
+    pattern = models.GeneratedField(
+        expression=_PATTERN, output_field=models.BigIntegerField(), db_persist=True, editable=False
+    )
 
     class Meta:
         constraints = [
@@ -83,7 +116,27 @@ class Decision(TenantModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "contract", "-id"], name="policy_decisions_by_contract"),
+            # Lists go by time; what is included is judged without a look at the row.
+            models.Index(
+                fields=["tenant_id", "-decided_at", "-id"],
+                include=["pattern", "confidence"],
+                name="policy_decisions_by_time",
+            ),
+            models.Index(
+                fields=["tenant_id", "pattern", "-decided_at", "-id"],
+                include=["confidence"],
+                name="policy_decisions_by_pattern",
+            ),
+            models.Index(
+                fields=["tenant_id", "actor", "-decided_at", "-id"],
+                include=["pattern"],
+                name="policy_decisions_by_actor",
+            ),
+            models.Index(
+                fields=["tenant_id", "corr_id"],
+                condition=~models.Q(corr_id=""),
+                name="policy_decisions_by_trace",
+            ),
             models.Index(
                 fields=["tenant_id", "subject_ref", "-id"],
                 name="policy_decisions_by_subject",

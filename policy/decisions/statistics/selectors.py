@@ -1,0 +1,200 @@
+"""What the counts tell: decisions per hour, rates, answer times, main reasons; each over one stated window.
+
+What must stay true: a window starts and ends at a whole hour, so that every number here is a sum of counts
+and the list under the same window and filters holds exactly the decisions behind it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet, Sum
+
+from decisionos.kernel.tenants import scope
+from policy.decisions import counting
+from policy.decisions.filters import Filters
+from policy.decisions.statistics import rules
+from policy.decisions.statistics.models import HourlyDuration, HourlyOutcome, Progress
+
+CLASSES = ("approve", "review", "reject")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Whole hours; ``start`` is included, ``end`` is not."""
+
+    start: datetime.datetime
+    end: datetime.datetime
+
+    @classmethod
+    def last(cls, hours: int, *, now: datetime.datetime) -> Window:
+        """Return the hour in progress and the ones before it, ``hours`` in all."""
+        end = counting.hour_of(now) + timedelta(hours=1)
+        return cls(end - timedelta(hours=hours), end)
+
+    def before(self) -> Window:
+        """Return the window of the same length that ends where this one starts."""
+        return Window(self.start - (self.end - self.start), self.start)
+
+    def hours(self) -> list[datetime.datetime]:
+        """Return the start of each hour."""
+        count = int((self.end - self.start) / timedelta(hours=1))
+        return [self.start + timedelta(hours=n) for n in range(count)]
+
+    def within(self, filters: Filters) -> Filters:
+        """Return the filters narrowed to this window: the rows behind a number."""
+        return replace(filters, start=self.start, end=self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Decisions of a window by class."""
+
+    approve: int = 0
+    review: int = 0
+    reject: int = 0
+
+    @property
+    def decisions(self) -> int:
+        """Return all of them."""
+        return self.approve + self.review + self.reject
+
+    @property
+    def approval_rate(self) -> float | None:
+        """Return the share that was approved."""
+        return rules.rate(self.approve, self.decisions)
+
+    @property
+    def review_rate(self) -> float | None:
+        """Return the share that went to a person."""
+        return rules.rate(self.review, self.decisions)
+
+    @property
+    def rejection_rate(self) -> float | None:
+        """Return the share that was rejected."""
+        return rules.rate(self.reject, self.decisions)
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """Decisions of one hour by class."""
+
+    start: datetime.datetime
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """How often a reason was given, and with which class most often."""
+
+    name: str
+    decisions: int
+    decision_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Within how many microseconds a share of all decisions were made."""
+
+    decisions: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+def _outcomes(window: Window, filters: Filters) -> QuerySet[HourlyOutcome]:
+    rows = HourlyOutcome.objects.filter(
+        tenant_id=scope.require(), hour__gte=window.start, hour__lt=window.end
+    )
+    columns = {
+        "contract": filters.contracts,
+        "contract_version": filters.versions,
+        "environment": filters.environments,
+        "decision_class": filters.classes,
+    }
+    rows = rows.filter(**{f"{name}__in": values for name, values in columns.items() if values})
+    if filters.reasons:
+        rows = rows.filter(reasons__overlap=list(filters.reasons))
+    return rows.filter(rules__overlap=list(filters.rules)) if filters.rules else rows
+
+
+def per_hour(window: Window, filters: Filters | None = None) -> list[Hour]:
+    """Return every hour of the window with its decisions by class, empty hours included."""
+    rows = _outcomes(window, filters or Filters()).values_list("hour", "decision_class")
+    found: dict[datetime.datetime, dict[str, int]] = {}
+    for hour, decision_class, decisions in rows.annotate(total=Sum("decisions")):
+        found.setdefault(hour, {})[decision_class] = int(decisions)
+    return [Hour(start, Totals(**found.get(start, {}))) for start in window.hours()]
+
+
+def total(hours: Iterable[Hour]) -> Totals:
+    """Return the sum over hours."""
+    sums = dict.fromkeys(CLASSES, 0)
+    for hour in hours:
+        for name in CLASSES:
+            sums[name] += getattr(hour.totals, name)
+    return Totals(**sums)
+
+
+def totals(window: Window, filters: Filters | None = None) -> Totals:
+    """Return the decisions of a window by class."""
+    rows = _outcomes(window, filters or Filters()).values_list("decision_class")
+    return Totals(**{name: int(count) for name, count in rows.annotate(total=Sum("decisions"))})
+
+
+def durations(window: Window, filters: Filters | None = None) -> Durations:
+    """Return percentiles of the time a decision took inside; only contract and environment narrow them."""
+    given = filters or Filters()
+    rows = HourlyDuration.objects.filter(
+        tenant_id=scope.require(), hour__gte=window.start, hour__lt=window.end
+    )
+    rows = rows.filter(contract__in=given.contracts) if given.contracts else rows
+    rows = rows.filter(environment__in=given.environments) if given.environments else rows
+    bars = {
+        bucket: int(count) for bucket, count in rows.values_list("bucket").annotate(total=Sum("decisions"))
+    }
+    shares = {
+        name: rules.percentile(bars, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    }
+    return Durations(sum(bars.values()), **shares)
+
+
+_REASONS = """
+SELECT t.reason, sum(t.decisions)::bigint AS decisions,
+       (array_agg(t.decision_class ORDER BY t.decisions DESC, t.decision_class))[1]
+FROM (
+    SELECT r.reason, o.decision_class, sum(o.decisions) AS decisions
+    FROM policy_decisions_hourlyoutcome o CROSS JOIN LATERAL unnest(o.reasons) AS r(reason)
+    WHERE o.tenant_id = %(tenant)s AND o.hour >= %(start)s AND o.hour < %(end)s
+      AND (%(contracts)s::text[] IS NULL OR o.contract = ANY(%(contracts)s))
+      AND (%(environments)s::text[] IS NULL OR o.environment = ANY(%(environments)s))
+    GROUP BY 1, 2
+) t
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %(most)s
+"""
+
+
+def main_reasons(window: Window, filters: Filters | None = None, *, most: int = 8) -> list[Reason]:
+    """Return the reasons given most often; a decision with two reasons counts for both."""
+    given = filters or Filters()
+    values: dict[str, Any] = {
+        "tenant": scope.require(),
+        "start": window.start,
+        "end": window.end,
+        "contracts": list(given.contracts) or None,
+        "environments": list(given.environments) or None,
+        "most": most,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REASONS, values)
+        return [Reason(*row) for row in cursor.fetchall()]
+
+
+def progress() -> Progress | None:
+    """Return how far the chain is counted, or None before the first time."""
+    return Progress.objects.filter(tenant_id=scope.require()).first()
