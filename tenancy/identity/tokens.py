@@ -1,4 +1,4 @@
-"""Short-lived bearer tokens: signed claims (JWT, EdDSA only) that stand for a key for fifteen minutes.
+"""Short-lived bearer tokens: signed claims (JWT, Ed25519 only) that stand for a key for fifteen minutes.
 
 Signed with the kernel's key of the purpose ``tokens``, verified with joserfc under an explicit list of
 algorithms. The key behind the token is looked up again at every use, so that revoking it ends its tokens.
@@ -23,7 +23,7 @@ from tenancy.identity import keys
 
 PURPOSE = "tokens"
 LIFETIME_SECONDS = 900
-ALGORITHMS = ["EdDSA"]
+ALGORITHMS = ["Ed25519"]
 _SEGMENTS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _key_sets: dict[str, tuple[float, KeySet]] = {}
 
@@ -33,6 +33,11 @@ class TokenInvalid(errors.Unauthenticated):
 
     code = "token_invalid"
     title = "The token is not valid"
+
+
+def forget() -> None:
+    """Drop the remembered public keys."""
+    _key_sets.clear()
 
 
 def _segment(value: dict[str, Any]) -> str:
@@ -53,7 +58,7 @@ def issue_token(known: keys.KnownKey, *, now: datetime) -> str:
         "exp": issued + LIFETIME_SECONDS,
         "jti": ids.uuid7().hex,
     }
-    content = f"{_segment({'alg': 'EdDSA', 'typ': 'JWT', 'kid': key.kid})}.{_segment(claims)}"
+    content = f"{_segment({'alg': 'Ed25519', 'typ': 'JWT', 'kid': key.kid})}.{_segment(claims)}"
     signature = signing.sign(PURPOSE, content.encode())
     return f"{content}.{base64.urlsafe_b64encode(signature.value).rstrip(b'=').decode()}"
 

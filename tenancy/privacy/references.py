@@ -81,13 +81,13 @@ def _create(tenant_id: uuid.UUID) -> ReferencePepper:
     return ReferencePepper.objects.get(tenant_id=tenant_id)
 
 
-def _transaction(*, assign: bool = False) -> int | None:
-    """Return the number of the transaction in progress; None where it has written nothing."""
+def _transaction(*, assign: bool = False) -> int:
+    """Return the number of the transaction in progress; -1 where it has written nothing."""
     function = "pg_current_xact_id" if assign else "pg_current_xact_id_if_assigned"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}()::text::bigint")
         found: int | None = cursor.fetchone()[0]
-    return found
+    return -1 if found is None else found
 
 
 def shred(*, now: datetime) -> bool:

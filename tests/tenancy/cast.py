@@ -11,7 +11,7 @@ from django.test import Client
 
 from decisionos.kernel.ledger.models import Entry
 from decisionos.kernel.tenants import scope
-from tenancy.identity import keys
+from tenancy.identity import keys, tokens
 from tenancy.organizations import configuration, services
 from tenancy.organizations.models import Organization
 
@@ -45,6 +45,7 @@ def call(method: str, place: str, body: Any = None, **headers: str) -> HttpRespo
 def forget() -> None:
     """Drop what the process remembers of keys and addresses."""
     keys.forget()
+    tokens.forget()
     configuration.forget()
 
 

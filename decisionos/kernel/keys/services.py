@@ -59,7 +59,7 @@ class PublicKey:
         ).decode()
 
     def jwk(self) -> dict[str, str]:
-        """Return the key as a JWK (RFC 8037)."""
+        """Return the key as a JWK (RFC 8037), the algorithm by its name of RFC 9864."""
         coordinate = base64.urlsafe_b64encode(self.raw).rstrip(b"=").decode()
         return {
             "kty": "OKP",
@@ -67,7 +67,7 @@ class PublicKey:
             "x": coordinate,
             "kid": self.kid,
             "use": "sig",
-            "alg": "EdDSA",
+            "alg": "Ed25519",
         }
 
 

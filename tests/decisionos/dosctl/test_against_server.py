@@ -24,10 +24,7 @@ LENDING = Path(__file__).resolve().parents[3] / "packs" / "lending"
 GOOD = ("--set", "credit_score=720", "--set", "dti=0.30", "--set", "income_verified=true")
 Run = Callable[..., tuple[int, Any]]
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True, databases=["default", "platform", "owner"]),
-    pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning"),
-]
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "platform", "owner"])
 
 
 @pytest.fixture
