@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -45,6 +46,17 @@ def number(name: str, default: int, *, least: int = 0, most: int = 2**31) -> int
 def words(name: str, default: str = "") -> list[str]:
     """Return a comma-separated variable as a list without empty items."""
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return a comma-separated variable as addresses and networks; raises ImproperlyConfigured."""
+    found = []
+    for item in words(name):
+        try:
+            found.append(ipaddress.ip_network(item, strict=False))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {item!r} is no address or network.") from error
+    return found
 
 
 def folder(name: str, default: Path) -> Path:

@@ -17,7 +17,7 @@ from decisionos.kernel.tenants import scope
 from decisionos.kernel.web import api as web
 from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
-from tenancy.access import credentials, delegation, denials, documentation, registry
+from tenancy.access import credentials, delegation, denials, documentation, mapping, registry
 from tenancy.access import services as access
 from tenancy.access.credentials import caller
 from tenancy.access.enums import Effect, ScopeKind, SubjectKind
@@ -149,6 +149,10 @@ def grant_json(grant: RoleGrant) -> dict[str, Any]:
     }
 
 
+def _permissions_of(role: str) -> frozenset[str]:
+    return mapping.roles_in_force(scope.require()).get(role, frozenset())
+
+
 class WhoAmIView(ApiView):
     """The caller."""
 
@@ -182,8 +186,9 @@ class RoleListView(ApiView):
 
     @extend_schema(operation_id="rbac_roles", responses=RoleListSerializer, tags=["access"])
     def get(self, request: Request) -> Response:
-        """Return every role with its permissions."""
-        rows = [{"name": name, "permissions": sorted(held)} for name, held in registry.ROLES.items()]
+        """Return every role with its permissions, the organization's own names included."""
+        roles = mapping.roles_in_force(scope.require())
+        rows = [{"name": name, "permissions": sorted(held)} for name, held in roles.items()]
         return Response({"results": rows})
 
 
@@ -237,7 +242,7 @@ class GrantView(ApiView):
         role, permission = wanted.get("role", ""), wanted.get("permission", "")
         project = wanted.get("scope_id") if wanted.get("scope_kind") == ScopeKind.PROJECT else None
         if wanted.get("effect", Effect.ALLOW) == Effect.ALLOW:
-            handed = registry.permissions_of(role) | ({permission} & set(registry.PERMISSIONS))
+            handed = _permissions_of(role) | ({permission} & set(registry.PERMISSIONS))
             delegation.check_handing_out(subject, handed, now=clock.now(), project_id=project)
         if project is not None:
             organizations.get_project(project)
@@ -258,7 +263,7 @@ class GrantRevokeView(ApiView):
         identifier: uuid.UUID = bodies.read(request, GrantIdSerializer)["id"]
         found = RoleGrant.objects.filter(tenant_id=scope.require(), id=identifier).first()
         if found is not None and found.effect == Effect.DENY:
-            handed = registry.permissions_of(found.role) if found.role else {found.permission}
+            handed = _permissions_of(found.role) if found.role else frozenset({found.permission})
             delegation.check_handing_out(caller(request), handed, now=clock.now())
         return Response(grant_json(access.revoke(grant_id=identifier, now=clock.now())))
 

@@ -5,7 +5,6 @@ The role comes from the key or the person's grants. A header never gives one.
 
 from __future__ import annotations
 
-import ipaddress
 import uuid
 from typing import Any
 
@@ -16,11 +15,13 @@ from rest_framework.request import Request
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.tenants import scope
+from decisionos.kernel.web import addresses
 from tenancy.access import services as access
 from tenancy.access import sessions
 from tenancy.access.enums import SubjectKind
 from tenancy.identity import keys, tokens
 from tenancy.organizations import configuration, selectors
+from tenancy.organizations import services as organizing
 
 
 class TenantUnknown(errors.Denied):
@@ -28,13 +29,6 @@ class TenantUnknown(errors.Denied):
 
     code = "tenant_mismatch"
     title = "This key belongs to another organization"
-
-
-class TenantSuspended(errors.Denied):
-    """The organization is suspended."""
-
-    code = "tenant_suspended"
-    title = "The organization is suspended"
 
 
 class TenantContradicted(errors.BadRequest):
@@ -83,17 +77,12 @@ def check_tenant(subject: access.Subject, named: str) -> None:
         raise TenantUnknown("The organization named is not the one of this key.")
 
 
-def client_address(request: HttpRequest) -> str:
-    """Return the caller's address; the proxy's header counts only where a proxy is configured."""
-    return str(request.META.get("REMOTE_ADDR", "")) or "127.0.0.1"
-
-
 def check_address(request: HttpRequest, tenant_id: uuid.UUID) -> None:
     """Refuse an address that the organization's configuration does not allow."""
-    allowed = configuration.allowed_networks(tenant_id)
+    allowed = configuration.in_force(tenant_id).networks
     if not allowed:
         return
-    address = ipaddress.ip_address(client_address(request))
+    address = addresses.client_address(request)
     if not any(address in network for network in allowed):
         raise AddressRefused(f"{address} is not on the organization's list of addresses.")
 
@@ -108,7 +97,7 @@ def subject_of(request: HttpRequest) -> access.Subject | None:
     else:
         known = tokens.authenticate_token(credential, now=clock.now())
     if not known.tenant_active:
-        raise TenantSuspended("Ask the operator of this installation.")
+        raise organizing.suspended(known.tenant_slug)
     subject = access.Subject(
         kind=SubjectKind.KEY,
         id=known.id,

@@ -16,7 +16,7 @@ from decisionos.kernel import clock, errors
 from decisionos.kernel.tenants import scope
 from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
-from tenancy.access import delegation, registry
+from tenancy.access import delegation, mapping
 from tenancy.access import services as access
 from tenancy.identity import keys
 from tenancy.identity.enums import KeyKind
@@ -132,7 +132,7 @@ class KeyListView(ApiView):
         scopes, project = list(wanted.get("scopes") or []), wanted.get("project_id")
         delegation.check_role(wanted["role"])
         delegation.check_scopes(scopes)
-        handed = registry.permissions_of(wanted["role"])
+        handed = mapping.roles_in_force(scope.require())[wanted["role"]]
         delegation.check_handing_out(caller(request), handed & set(scopes) if scopes else handed, now=now)
         if project is not None:
             organizations.get_project(project)

@@ -9,9 +9,11 @@ import uuid
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from decisionos.kernel import errors
-from tenancy.access import registry, rules
+from decisionos.kernel import clock, errors
+from decisionos.kernel.tenants import scope
+from tenancy.access import mapping, registry, rules
 from tenancy.access import services as access
 
 _APPOINTED_BY_OWNER = frozenset({"keys.rotate"})
@@ -39,19 +41,27 @@ def held(subject: access.Subject, *, now: datetime) -> frozenset[str]:
 def _allowed(
     subject: access.Subject, grants: list[rules.Grant], place: rules.Place, now: datetime
 ) -> frozenset[str]:
+    roles = mapping.roles_in_force(subject.tenant_id)
     return frozenset(
         action
         for action in registry.PERMISSIONS
         if rules.judge(
-            action=action, role=subject.role, scopes=subject.scopes, grants=grants, place=place, now=now
+            action=action,
+            role=subject.role,
+            scopes=subject.scopes,
+            grants=grants,
+            place=place,
+            now=now,
+            roles=roles,
         )
     )
 
 
 def check_role(role: str) -> None:
-    """Refuse a role that does not exist; raises RoleUnknown."""
-    if role not in registry.ROLES:
-        message = f"not one of {', '.join(registry.ROLES)}"
+    """Refuse a role that the organization in force does not have; raises RoleUnknown."""
+    known = mapping.roles_in_force(scope.require())
+    if role not in known:
+        message = f"not one of {', '.join(known)}"
         raise RoleUnknown("There is no such role.", errors=[{"pointer": "/role", "message": message}])
 
 
@@ -89,3 +99,14 @@ def check_handing_out(
         raise DelegationRefused(
             "Some of these permissions are not yours.", extra={"permissions": sorted(missing)}
         )
+
+
+def check_configuration(content: Any, by: Any) -> list[dict[str, str]]:
+    """Return what is wrong with a configuration's roles; raises DelegationRefused.
+
+    Whoever applies a configuration hands out what its map gives to names of the customer's own.
+    """
+    problems = mapping.find_problems(content)
+    if not problems and isinstance(by, access.Subject):
+        check_handing_out(by, mapping.own_permissions(content), now=clock.now())
+    return problems

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from decisionos.kernel import clock, correlation, errors
 from decisionos.kernel.ledger import services as ledger
 from decisionos.kernel.tenants import scope
+from decisionos.kernel.web import addresses
 from tenancy.access import authentication
 from tenancy.access import services as access
 from tenancy.access.enums import SubjectKind
@@ -54,7 +55,7 @@ def note_denial(request: Request, error: errors.DosError) -> None:
             "route": getattr(request._request.resolver_match, "route", "") or "",
             "permission": str(error.extra.get("permission", "")),
         }
-        address = authentication.client_address(request._request)
+        address = str(addresses.client_address(request._request))
         actor = subject.actor if subject else "nobody"
         extra = {**what, "actor": actor, "address": address, "corr_id": correlation.current()}
         _audit.info("access denied", extra=extra)

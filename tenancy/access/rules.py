@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +30,8 @@ class Place:
     environment_id: uuid.UUID | None = None
 
 
-def _covers(grant: Grant, action: str) -> bool:
-    return grant.permission == action if grant.permission else action in registry.permissions_of(grant.role)
+def _covers(grant: Grant, action: str, roles: Mapping[str, frozenset[str]]) -> bool:
+    return grant.permission == action if grant.permission else action in roles.get(grant.role, ())
 
 
 def _holds(grant: Grant, place: Place, now: datetime) -> bool:
@@ -45,19 +45,27 @@ def _holds(grant: Grant, place: Place, now: datetime) -> bool:
 
 
 def judge(
-    *, action: str, role: str, scopes: tuple[str, ...], grants: Iterable[Grant], place: Place, now: datetime
+    *,
+    action: str,
+    role: str,
+    scopes: tuple[str, ...],
+    grants: Iterable[Grant],
+    place: Place,
+    now: datetime,
+    roles: Mapping[str, frozenset[str]] = registry.ROLES,
 ) -> bool:
     """Return whether an action is allowed: silence denies, deny beats allow.
 
-    ``scopes`` narrow a key: where there are any, the action must be among them as well.
+    ``scopes`` narrow a key: where there are any, the action must be among them as well. ``roles`` are those
+    of the organization.
     """
     if action not in registry.PERMISSIONS:
         return False
     if scopes and action not in scopes:
         return False
-    allowed = action in registry.permissions_of(role)
+    allowed = action in roles.get(role, ())
     for grant in grants:
-        if not _covers(grant, action) or not _holds(grant, place, now):
+        if not _covers(grant, action, roles) or not _holds(grant, place, now):
             continue
         if grant.effect == "deny":
             return False

@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from decisionos.kernel import clock, errors
 from decisionos.kernel.ledger import services as ledger
 from decisionos.kernel.tenants import scope
-from tenancy.access import registry, rules
+from tenancy.access import mapping, registry, rules
 from tenancy.access.enums import Effect, ScopeKind, SubjectKind
 from tenancy.access.models import RoleGrant
 
@@ -84,7 +84,8 @@ def is_allowed(
     place = rules.Place(project_id=project, environment_id=(context or {}).get("environment_id"))
     try:
         grants = list_grants(subject)
-    except DatabaseError:
+        roles = mapping.roles_in_force(subject.tenant_id)
+    except (DatabaseError, errors.DosError):
         return False
     return rules.judge(
         action=action,
@@ -93,6 +94,7 @@ def is_allowed(
         grants=grants,
         place=place,
         now=now or clock.now(),
+        roles=roles,
     )
 
 
@@ -122,8 +124,9 @@ def grant(
     problems = []
     if bool(role) == bool(permission):
         problems.append({"pointer": "/role", "message": "give either a role or a permission"})
-    if role and role not in registry.ROLES:
-        problems.append({"pointer": "/role", "message": f"not one of {sorted(registry.ROLES)}"})
+    known = mapping.roles_in_force(scope.require())
+    if role and role not in known:
+        problems.append({"pointer": "/role", "message": f"not one of {sorted(known)}"})
     if permission and permission not in registry.PERMISSIONS:
         problems.append({"pointer": "/permission", "message": "not a known permission"})
     if (scope_kind == ScopeKind.ORGANIZATION) != (scope_id is None):

@@ -27,6 +27,7 @@ from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
 from tenancy.identity import keys, tokens
 from tenancy.identity.models import User
+from tenancy.organizations import services as organizing
 
 
 class GrantUnsupported(errors.BadRequest):
@@ -123,7 +124,7 @@ class TokenView(ApiView):
         now = clock.now()
         known = keys.authenticate_key(_credential(request, wanted), now=now)
         if not known.tenant_active:
-            raise errors.Denied("The organization is suspended.", code="tenant_suspended")
+            raise organizing.suspended(known.tenant_slug)
         _check_second_factor(known, str(wanted.get("otp", "")))
         answer = {
             "access_token": tokens.issue_token(known, now=now),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -61,8 +62,18 @@ def add_member(*, user: User) -> Membership:
     return membership
 
 
-def list_tenant_ids(user_id: uuid.UUID) -> list[uuid.UUID]:
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """An organization that a person belongs to."""
+
+    tenant_id: uuid.UUID
+    slug: str
+    name: str
+    is_active: bool
+
+
+def list_belongings(user_id: uuid.UUID) -> list[Belonging]:
     """Return the organizations of a person, oldest first; asked before any tenant is in force."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tenant_id FROM tenancy_identity_organizations_of(%s)", [user_id])
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute("SELECT * FROM tenancy_identity_memberships_of(%s)", [user_id])
+        return [Belonging(*row) for row in cursor.fetchall()]

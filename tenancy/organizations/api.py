@@ -110,6 +110,10 @@ class RollBackSerializer(bodies.Body):
     number = serializers.IntegerField(required=False, allow_null=True, min_value=1)
 
 
+def _asking(request: Request) -> Any:
+    return getattr(request._request, "subject", None)
+
+
 def _author(request: Request) -> str:
     return str(getattr(getattr(request, "subject", None), "actor", ""))[:200]
 
@@ -230,7 +234,7 @@ class ConfigValidateView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Say whether a configuration is acceptable and what it would change."""
-        content = configuration.validate(reading.read(_source(request)))
+        content = configuration.validate(reading.read(_source(request)), by=_asking(request))
         return Response({"valid": True, "changes": configuration.difference(_content(), content)})
 
 
@@ -253,7 +257,7 @@ class ConfigReloadView(ApiView):
             source = file.read_text(errors="replace") if file.is_file() else ""
         if source:
             version = configuration.reload(
-                source=reading.read(source), author=_author(request), now=clock.now()
+                source=reading.read(source), author=_author(request), now=clock.now(), by=_asking(request)
             )
             return Response(selectors.version_json(version))
         active = configuration.find_active()
@@ -278,7 +282,10 @@ class ConfigRollBackView(ApiView):
         """Put an earlier version back in force."""
         wanted = bodies.read(request, RollBackSerializer)
         version = configuration.rollback(
-            number=wanted.get("number"), author=_author(request), now=clock.now()
+            number=wanted.get("number"),
+            author=_author(request),
+            now=clock.now(),
+            by=_asking(request),
         )
         return Response(selectors.version_json(version))
 

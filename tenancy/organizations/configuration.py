@@ -1,6 +1,7 @@
 """Tenant configuration (tenant.yaml) as validated versions: save, activate, compare, roll back.
 
-What must stay true: content that fails validation never replaces what is in force.
+What must stay true: content that fails validation never replaces what is in force; what a key means to
+another sub-domain (a role, a budget) is judged by that sub-domain, which registers its check here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import hashlib
 import ipaddress
 import time
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +23,8 @@ from django.db.models import Max
 from decisionos.kernel import clock, errors
 from decisionos.kernel.ledger import services as ledger
 from decisionos.kernel.tenants import scope
-from tenancy.organizations.enums import ConfigState
+from tenancy.organizations import services
+from tenancy.organizations.enums import ConfigState, OrganizationStatus
 from tenancy.organizations.models import Organization, TenantConfigVersion
 
 MOST_BYTES = 200_000
@@ -38,7 +42,8 @@ SCHEMA: dict[str, Any] = {
         "ip_allowlist": {"type": "array", "maxItems": 500, "items": {"type": "string"}},
         "rbac_map": {
             "type": "object",
-            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+            "maxProperties": 200,
+            "additionalProperties": {"type": "array", "maxItems": 200, "items": {"type": "string"}},
         },
         "connectors": {"type": "object"},
         "budgets": {
@@ -101,9 +106,20 @@ def parse(source: str) -> Any:
         ) from error
 
 
-def find_problems(
-    content: Any, *, slug: str, permissions: frozenset[str] | None = None
-) -> list[dict[str, str]]:
+Check = Callable[[Any, Any], list[dict[str, str]]]
+_checks: list[Check] = []
+
+
+def check_with(check: Check) -> None:
+    """Register a check of a whole configuration: from its content, and who applies it, to its faults.
+
+    It may also raise what refuses the one who applies it. Nobody (None) is the installation itself.
+    """
+    if check not in _checks:
+        _checks.append(check)
+
+
+def find_problems(content: Any, *, slug: str, by: Any = None) -> list[dict[str, str]]:
     """Return what is wrong with a configuration, each fault with its JSON pointer."""
     problems = [
         {"pointer": "".join(f"/{part}" for part in error.instance_path), "message": error.message}
@@ -120,6 +136,8 @@ def find_problems(
             problems.append(
                 {"pointer": f"/ip_allowlist/{index}", "message": f"{entry!r} is no address or network"}
             )
+    if not problems:
+        problems = [problem for check in _checks for problem in check(content, by)]
     return problems
 
 
@@ -127,21 +145,23 @@ def _organization() -> Organization:
     return Organization.objects.get(id=scope.require())
 
 
-def validate(source: str) -> Any:
+def validate(source: str, *, by: Any = None) -> Any:
     """Return the content when it is acceptable; raises ConfigInvalid naming each fault."""
     content = parse(source)
-    problems = find_problems(content, slug=_organization().slug)
+    problems = find_problems(content, slug=_organization().slug, by=by)
     if problems:
         raise ConfigInvalid("Some settings are not acceptable.", errors=problems)
     return content
 
 
-def reload(*, source: str, author: str = "", now: datetime | None = None) -> TenantConfigVersion:
-    """Validate a configuration and put it in force as a new version.
+def reload(
+    *, source: str, author: str = "", now: datetime | None = None, by: Any = None
+) -> TenantConfigVersion:
+    """Validate a configuration and put it in force as a new version; ``by`` is who asks, where somebody does.
 
     Raises ConfigInvalid, and then the version in force stays. The same content again changes nothing.
     """
-    content = validate(source)
+    content = validate(source, by=by)
     digest = hashlib.sha256(source.encode()).hexdigest()
     # One writer at a time for each organization, so that version numbers have no gaps or twins.
     Organization.objects.select_for_update().get(id=scope.require())
@@ -172,14 +192,22 @@ def _activate(version: TenantConfigVersion, *, author: str, now: datetime) -> Te
             subject_type="tenant_config",
             subject_id=str(version.id),
         )
+        if "status" in version.content:
+            services.set_status(
+                status=OrganizationStatus(version.content["status"]),
+                reason=f"configuration, version {version.number}",
+            )
     forget()
     return version
 
 
 def rollback(
-    *, number: int | None = None, author: str = "", now: datetime | None = None
+    *, number: int | None = None, author: str = "", now: datetime | None = None, by: Any = None
 ) -> TenantConfigVersion:
-    """Put an earlier version in force again, by default the one before; raises ConfigNotFound."""
+    """Put an earlier version in force again, by default the one before.
+
+    Raises ConfigNotFound, and ConfigInvalid for one that would not be accepted today.
+    """
     Organization.objects.select_for_update().get(id=scope.require())
     active = find_active()
     versions = TenantConfigVersion.objects.filter(state=ConfigState.SUPERSEDED)
@@ -189,6 +217,7 @@ def rollback(
         target = versions.order_by("-applied_at", "-number").first() if active else None
     if target is None:
         raise ConfigNotFound("There is no earlier version to return to.")
+    validate(target.source, by=by)
     return _activate(target, author=author, now=now or clock.now())
 
 
@@ -213,21 +242,34 @@ def difference(old: Any, new: Any, pointer: str = "") -> list[dict[str, Any]]:
     return [] if old == new else [{"pointer": pointer, "change": "changed", "old": old, "new": new}]
 
 
-_networks: dict[uuid.UUID, tuple[float, tuple[Network, ...]]] = {}
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What every request of an organization is held against."""
+
+    networks: tuple[Network, ...] = ()
+    rbac_map: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+_in_force: dict[uuid.UUID, tuple[float, InForce]] = {}
 
 
 def forget() -> None:
-    """Drop the remembered lists of addresses."""
-    _networks.clear()
+    """Drop what is remembered of the configurations in force."""
+    _in_force.clear()
 
 
-def allowed_networks(tenant_id: uuid.UUID) -> tuple[Network, ...]:
-    """Return the networks that may call; empty means everybody. Remembered for a few seconds."""
-    entry = _networks.get(tenant_id)
+def in_force(tenant_id: uuid.UUID) -> InForce:
+    """Return what an organization's configuration says now. Remembered for a few seconds."""
+    entry = _in_force.get(tenant_id)
     if entry is None or time.monotonic() - entry[0] > REMEMBERED_SECONDS:
         with scope.tenant_scope(tenant_id):
             active = find_active()
-        listed = (active.content.get("ip_allowlist") or []) if active else []
-        entry = (time.monotonic(), tuple(ipaddress.ip_network(text, strict=False) for text in listed))
-        _networks[tenant_id] = entry
+        content = active.content if active else {}
+        listed, roles = content.get("ip_allowlist") or [], content.get("rbac_map") or {}
+        found = InForce(
+            networks=tuple(ipaddress.ip_network(text, strict=False) for text in listed),
+            rbac_map=tuple(sorted((name, tuple(items)) for name, items in roles.items())),
+        )
+        entry = (time.monotonic(), found)
+        _in_force[tenant_id] = entry
     return entry[1]

@@ -29,6 +29,21 @@ class SlugTaken(errors.Conflict):
     title = "This short name is taken"
 
 
+class TenantSuspended(errors.Denied):
+    """The organization is suspended."""
+
+    code = "tenant_suspended"
+    title = "The organization is suspended"
+
+
+def suspended(slug: str) -> TenantSuspended:
+    """Return the refusal of a suspended organization, which names it."""
+    return TenantSuspended(
+        f"The organization {slug!r} is suspended. Ask the operator of this installation.",
+        extra={"organization": slug},
+    )
+
+
 def _validate(instance: Organization | Project) -> None:
     try:
         instance.clean_fields()

@@ -1,6 +1,7 @@
 """The door for pages: a signed-in person's organization is in force while a page is made.
 
-The kernel does not know who belongs where; tenancy registers the answer at start-up.
+The kernel does not know who belongs where; tenancy registers the answer at start-up. Where it refuses the
+organization (a suspended one), the refusal is left on the request and no tenant is in force.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
+from decisionos.kernel import errors
 from decisionos.kernel.tenants import scope
 
 Resolver = Callable[[HttpRequest], uuid.UUID | None]
@@ -31,7 +33,12 @@ class PageScopeMiddleware:
         """Serve one request inside the person's organization, where one is chosen."""
         if request.path.startswith(("/api/", "/static/", "/metrics", "/healthz", "/readyz", "/livez")):
             return self.get_response(request)
-        tenant = _resolvers[0](request) if _resolvers else None
+        try:
+            tenant = _resolvers[0](request) if _resolvers else None
+        except errors.Denied as refusal:
+            # Signing out and choosing another organization stay open; every other page raises it.
+            request.organization_refusal = refusal  # type: ignore[attr-defined]
+            tenant = None
         if tenant is None:
             return self.get_response(request)
         with scope.tenant_scope(tenant):

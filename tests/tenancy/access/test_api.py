@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import yaml
@@ -127,6 +129,23 @@ class TestAddresses:
         one = cast.actor()
         self._allow(one, "10.0.0.0/8")
         assert one.call("GET", "whoami", **{"X-Forwarded-For": "10.0.0.1"}).status_code == 403
+
+    def test_are_those_that_a_proxy_of_ours_names(self, settings: Any) -> None:
+        settings.DOS_TRUSTED_PROXIES = [ipaddress.ip_network("127.0.0.1/32")]
+        one = cast.actor()
+        self._allow(one, "10.0.0.0/8")
+        for forwarded, status in [
+            ("10.0.0.1", 200),
+            ("203.0.113.9", 403),
+            ("10.0.0.1, 203.0.113.9", 403),
+            ("203.0.113.9, 10.0.0.1", 200),
+            ("10.0.0.1, ???", 403),
+        ]:
+            assert one.call("GET", "whoami", **{"X-Forwarded-For": forwarded}).status_code == status
+        with scope.tenant_scope(one.organization.id):
+            noted = Entry.objects.filter(kind="access.denied").order_by("id").first()
+        assert noted is not None
+        assert noted.payload["address"] == "203.0.113.9"
 
 
 class TestRefusals:

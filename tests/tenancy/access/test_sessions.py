@@ -70,7 +70,7 @@ class TestOrganization:
         client = _signed_in(_person(one))
         with scope.tenant_scope(one.id):
             organizations.set_status(status=OrganizationStatus.SUSPENDED, reason="unpaid")
-        assert client.get(WHO).status_code == 401
+        assert client.get(WHO).status_code == 403
 
     def test_is_none_for_a_stranger(self) -> None:
         assert _signed_in(_person()).get(WHO).status_code == 401

@@ -103,7 +103,8 @@ class TestPeople:
         organization = cast.organization()
         with scope.tenant_scope(organization.id):
             assert services.add_member(user=person) == services.add_member(user=person)
-        assert services.list_tenant_ids(person.id) == [organization.id]
+        found = [(row.tenant_id, row.slug, row.is_active) for row in services.list_belongings(person.id)]
+        assert found == [(organization.id, "acme", True)]
 
 
 def test_two_keys_never_share_a_prefix() -> None:
