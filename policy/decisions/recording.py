@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from decisionos.kernel import prepared
 from decisionos.kernel.ledger import services as ledger
 from policy.decisions.pipeline import Made
 
@@ -84,21 +85,31 @@ def _statement() -> str:
 
 
 STATEMENT = _statement()
+_PREPARED = prepared.Statement("decisionos_record", STATEMENT.replace("%s", "$1", 1).replace("%s", "$2", 1))
+# A decision is written in a millisecond. Whoever waits for more than this gets a 503 in time to act on it.
+DEADLINE_SECONDS, GROUP_DEADLINE_SECONDS = 1.5, 30.0
 
 
-def _run(raw: psycopg.Connection[Any], parameters: Sequence[object]) -> set[uuid.UUID]:
-    # Django's own cursor binds in the client and cannot prepare; the raw one does both in one round trip.
-    with connection.wrap_database_errors, psycopg.Cursor(raw) as cursor:
-        return {row[0] for row in cursor.execute(STATEMENT, parameters, prepare=True).fetchall()}
+def _run(
+    raw: psycopg.Connection[Any], parameters: tuple[str, str], seconds: float = DEADLINE_SECONDS
+) -> set[uuid.UUID]:
+    with connection.wrap_database_errors:
+        if raw.autocommit:
+            rows = _PREPARED.run(raw, [item.encode() for item in parameters], seconds=seconds)
+            return {uuid.UUID(str(row[0], "ascii")) for row in rows if row[0]}
+        # Inside of somebody's transaction, which the cursor opens where it is not open yet.
+        with psycopg.Cursor(raw) as cursor:
+            return {row[0] for row in cursor.execute(STATEMENT, parameters, prepare=True).fetchall()}
 
 
 def _parameters(tenant_id: uuid.UUID, made: Sequence[Made]) -> tuple[str, str]:
     return str(tenant_id), (b"[" + b",".join(item.row for item in made) + b"]").decode()
 
 
-def _again(error: Exception, parameters: Sequence[object], *, in_transaction: bool) -> set[uuid.UUID]:
+def _again(error: Exception, parameters: tuple[str, str], *, in_transaction: bool) -> set[uuid.UUID]:
     """Run once more where the connection had died since its last use; raises the error otherwise."""
-    if in_transaction or connection.connection is None or connection.is_usable():
+    too_long = isinstance(error.__cause__, prepared.TookTooLong)
+    if too_long or in_transaction or connection.connection is None or connection.is_usable():
         raise error
     connection.close()
     connection.ensure_connection()
@@ -139,7 +150,7 @@ class Recorder:
         connection.ensure_connection()
         parameters = _parameters(self.tenant_id, made)
         in_transaction = connection.in_atomic_block
-        future = self._writer.submit(_run, connection.connection, parameters)
+        future = self._writer.submit(_run, connection.connection, parameters, GROUP_DEADLINE_SECONDS)
 
         def finish() -> set[uuid.UUID]:
             try:

@@ -13,7 +13,7 @@ from typing import Any
 from django.contrib.auth.middleware import AuthenticationMiddleware as _Authentication
 from django.contrib.messages.middleware import MessageMiddleware as _Message
 from django.contrib.sessions.middleware import SessionMiddleware as _Session
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware as _Common
 from django.middleware.csrf import CsrfViewMiddleware as _Csrf
@@ -58,7 +58,14 @@ class SessionMiddleware(_ForPages, _Session):
 
 
 class CommonMiddleware(_ForPages, _Common):
-    """Slashes and content lengths of pages."""
+    """Slashes of pages; the length of every answer."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve one request; an answer whose length is told needs no chunks."""
+        response = super().__call__(request)
+        if isinstance(response, HttpResponse) and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))
+        return response
 
 
 class CsrfViewMiddleware(_ForPages, _Csrf):

@@ -160,7 +160,7 @@ class _Columnar:
         scan, table = sources.scan_of(self.source, self.columns)
         if table is not None:
             self.database.register(scan, table)
-        described = self.database.sql(f"DESCRIBE SELECT * FROM {scan}").fetchall()  # noqa: S608  quoted path
+        described = self.database.sql(f"DESCRIBE SELECT * FROM {scan}").fetchall()
         stored = {str(row[0]): str(row[1]) for row in described}
         typed, misfits = [], []
         for name, column in self.columns.items():
@@ -172,7 +172,7 @@ class _Columnar:
                 misfits.append(wrong)
         label = f"{quote(self.label)}::VARCHAR" if self.label in stored else "NULL::VARCHAR"
         self.database.execute(
-            f"CREATE TEMP TABLE src AS SELECT {', '.join(typed)}, {label} AS __label, "  # noqa: S608
+            f"CREATE TEMP TABLE src AS SELECT {', '.join(typed)}, {label} AS __label, "
             f"coalesce({' OR '.join(misfits) or 'FALSE'}, TRUE) AS __misfit FROM {scan}"
         )
 
@@ -188,7 +188,7 @@ class _Columnar:
             for column in self.columns.values()
         )
         return (
-            f"WITH c AS (SELECT rowid + 1 AS __row, __label, NOT __misfit AND ({fits}) AS __fits, "  # noqa: S608
+            f"WITH c AS (SELECT rowid + 1 AS __row, __label, NOT __misfit AND ({fits}) AS __fits, "
             f"({wide}) AS __wide, {clean} FROM src), v AS (SELECT *, __wide OR ({hazard}) AS __hazard FROM c)"
         )
 
@@ -196,7 +196,7 @@ class _Columnar:
         words = ", ".join(f"{text} AS {name}" for name, text in self.names)
         groups = ", ".join(name for name, _ in self.names)
         return self.database.execute(
-            f"{self.view()} SELECT {groups}, __label, count(*), min(__row) FROM (SELECT {words}, __label, __row "  # noqa: S608
+            f"{self.view()} SELECT {groups}, __label, count(*), min(__row) FROM (SELECT {words}, __label, __row "
             f"FROM v WHERE __fits AND NOT __hazard) GROUP BY {groups}, __label LIMIT {MOST_PATTERNS + 1}"
         ).fetchall()
 
@@ -204,9 +204,9 @@ class _Columnar:
         groups = [name for name, _ in self.names]
         words = ", ".join(f"{text} AS {name}" for name, text in self.names)
         self.database.execute(f"CREATE TEMP TABLE flips ({', '.join(f'{name} UBIGINT' for name in groups)})")
-        self.database.executemany(f"INSERT INTO flips VALUES ({', '.join('?' * len(groups))})", combinations)  # noqa: S608
+        self.database.executemany(f"INSERT INTO flips VALUES ({', '.join('?' * len(groups))})", combinations)
         return self.database.execute(
-            f"{self.view()} SELECT w.* FROM (SELECT __row, __label, {words} FROM v WHERE __fits AND NOT __hazard) w "  # noqa: S608
+            f"{self.view()} SELECT w.* FROM (SELECT __row, __label, {words} FROM v WHERE __fits AND NOT __hazard) w "
             f"JOIN flips USING ({', '.join(groups)}) ORDER BY __row LIMIT {MOST_FLIPS}"
         ).fetchall()
 
@@ -215,7 +215,7 @@ class _Columnar:
         names = list(self.columns)
         raw = ", ".join(f"s.{quote(name)}" for name in names)
         cursor = self.database.execute(
-            f"{self.view()} SELECT v.__row, s.__label, s.__misfit, {raw} FROM v JOIN src s ON s.rowid + 1 = v.__row "  # noqa: S608
+            f"{self.view()} SELECT v.__row, s.__label, s.__misfit, {raw} FROM v JOIN src s ON s.rowid + 1 = v.__row "
             "WHERE NOT __fits OR __hazard ORDER BY v.__row"
         )
         while chunk := cursor.fetchmany(10_000):
