@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 import uuid
 from typing import Any
 
 from django.urls import path
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils import urls
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.web.api import ApiView
-from policy.decisions import pipeline, selectors, serializers, services, web
+from policy.decisions import filters, listing, pipeline, selectors, serializers, services, web
 from policy.decisions.backtests import api as backtests
 from policy.decisions.backtests import services as evaluations
 from policy.decisions.contracts import document
@@ -78,23 +77,6 @@ def access_subject(request: Request) -> access.Subject:
     return request.auth
 
 
-def _time(request: Request, name: str) -> datetime.datetime | None:
-    text = request.query_params.get(name)
-    if not text:
-        return None
-    try:
-        found = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        problem = {
-            "pointer": f"/{name}",
-            "message": "must be a time with its zone, such as 2026-01-31T00:00:00Z",
-        }
-        raise errors.Invalid("A filter is not acceptable.", errors=[problem])
-    return found
-
-
 class SimulateView(ApiView):
     """A rehearsal over rows in the request."""
 
@@ -132,10 +114,8 @@ class ExplainView(ApiView):
         return Response(selectors.explanation(row, with_input=with_input))
 
 
-_FILTERS = [
-    OpenApiParameter(name, OpenApiTypes.STR)
-    for name in ("contract", "class", "reason", "subject", "from", "to")
-]
+_MANY = {"contract", "version", "class", "reason", "rule", "environment"}
+_FILTERS = [OpenApiParameter(name, OpenApiTypes.STR, many=name in _MANY) for name in filters.NAMES]
 
 
 class DecisionListView(ApiView):
@@ -151,21 +131,18 @@ class DecisionListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List decisions under filters."""
-        given = request.query_params
-        wanted = {name: given.get(name, "") for name in ("contract", "class", "reason", "subject")}
-        wrong = [name for name, text in wanted.items() if "\x00" in text]
-        if wrong:
-            problems = [{"pointer": f"/{name}", "message": "holds a null character"} for name in wrong]
-            raise errors.Invalid("A filter is not acceptable.", errors=problems)
-        found = selectors.list_decisions(
-            contract=wanted["contract"],
-            decision_class=wanted["class"],
-            reason=wanted["reason"],
-            subject=wanted["subject"],
-            start=_time(request, "from"),
-            end=_time(request, "to"),
+        wanted = filters.from_query(request.query_params)
+        page = listing.list_page(
+            wanted,
+            cursor=request.query_params.get("cursor", ""),
+            limit=self.pagination_class().get_page_size(request),
         )
-        return self.paginate(found.defer("sealed"), selectors.summary)
+        here = request.build_absolute_uri()
+        links = {
+            name: urls.replace_query_param(here, "cursor", cursor) if cursor else None
+            for name, cursor in (("next", page.next), ("previous", page.previous))
+        }
+        return Response({**links, "results": [selectors.summary(row) for row in page.rows]})
 
 
 class ReplayView(ApiView):

@@ -13,7 +13,7 @@ import base64
 import binascii
 import datetime
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,9 @@ import orjson
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from decisionos.kernel import errors
 from decisionos.kernel.ledger.models import Entry
 from decisionos.kernel.tenants import scope
+from decisionos.kernel.web.api import CursorInvalid
 from policy.decisions.filters import Filters
 from policy.decisions.models import Decision
 from tenancy.privacy import references
@@ -33,13 +33,6 @@ MOST_ROWS, DEFAULT_ROWS = 500, 50
 MOST_MERGED, MOST_PATTERNS = 300, 3_000
 # What a list has no use for; sealed input and versions are the bulk of a row.
 HEAVY = ("sealed", "versions", "not_evaluated", "fingerprint", "idempotency_key", "rules_applied")
-
-
-class CursorInvalid(errors.Invalid):
-    """The cursor of a page is not one that was given out."""
-
-    code = "cursor_invalid"
-    title = "The cursor is not acceptable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +114,15 @@ class Place:
             way, moment, identifier = raw.split("|")
             place = cls(datetime.datetime.fromisoformat(moment), uuid.UUID(hex=identifier), way == "p")
         except (ValueError, binascii.Error) as error:
-            raise CursorInvalid(_("Open the list again: this place in it cannot be read.")) from error
+            raise _no_page() from error
         if place.decided_at.tzinfo is None or way not in {"n", "p"}:
-            raise CursorInvalid(_("Open the list again: this place in it cannot be read."))
+            raise _no_page()
         return place
+
+
+def _no_page() -> CursorInvalid:
+    told = _("must be one that next or previous gave")
+    return CursorInvalid(errors=[{"pointer": "/cursor", "message": told}])
 
 
 _PATTERNS = """
@@ -356,13 +354,3 @@ def rows_of(keys: Sequence[uuid.UUID], *, defer: Sequence[str] = HEAVY) -> list[
     """Return the decisions of these ids, in their order."""
     found = Decision.objects.filter(tenant_id=scope.require()).defer(*defer).in_bulk(list(keys))
     return [found[key] for key in keys if key in found]
-
-
-def every_row(filters: Filters, *, chunk: int = MOST_ROWS) -> Iterator[list[Decision]]:
-    """Yield everything that the filters describe, page by page; each page is a statement of its own."""
-    cursor: str | None = ""
-    while cursor is not None:
-        page = list_page(filters, cursor=cursor, limit=chunk)
-        if page.rows:
-            yield page.rows
-        cursor = page.next

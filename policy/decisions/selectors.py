@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import uuid
 from typing import Any
 
-from django.db.models import QuerySet
-
 from decisionos.kernel import errors
-from decisionos.kernel.tenants import scope
 from policy.decisions import pipeline
 from policy.decisions.models import Backtest, Decision
-from tenancy.privacy import references
 
 MASKED = "•••"
 
@@ -45,30 +40,6 @@ def get_backtest(*, backtest_id: uuid.UUID) -> Backtest:
     if found is None:
         raise BacktestNotFound(f"There is no evaluation {backtest_id}.")
     return found
-
-
-def list_decisions(
-    *,
-    contract: str = "",
-    decision_class: str = "",
-    reason: str = "",
-    subject: str = "",
-    start: datetime.datetime | None = None,
-    end: datetime.datetime | None = None,
-) -> QuerySet[Decision]:
-    """Return decisions, newest first; ``start`` is included, ``end`` is not.
-
-    ``subject`` is the caller's own reference to a person; the rows know it by a keyed hash alone.
-    """
-    found = Decision.objects.order_by("-id")
-    person = references.reference_of(scope.require(), subject) if subject else ""
-    given = {"contract": contract, "decision_class": decision_class, "subject_ref": person}
-    found = found.filter(**{name: value for name, value in given.items() if value})
-    if reason:
-        found = found.filter(reasons__contains=[reason])
-    if start is not None:
-        found = found.filter(decided_at__gte=start)
-    return found.filter(decided_at__lt=end) if end is not None else found
 
 
 def answer_of(row: Decision, held: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -27,6 +27,7 @@ PERMISSIONS: dict[str, str] = {
     "decision.simulate": "simulate without storing",
     "decision.read": "read and explain decisions",
     "decision.read_input": "read what a decision was made on, unmasked",
+    "decision.export": "export decisions as CSV or JSON lines",
     "ledger.read": "read and verify the ledger",
     "ledger.export": "export the ledger",
     "consent.read": "read consents",
@@ -63,6 +64,7 @@ ROLES: dict[str, frozenset[str]] = {
             "decision.simulate",
             "decision.read",
             "decision.read_input",
+            "decision.export",
             "ledger.read",
             "ledger.export",
             "consent.read",
@@ -103,7 +105,7 @@ ROLES: dict[str, frozenset[str]] = {
         {"decision.create", "decision.simulate", "consent.read", "consent.manage", "policy.read"}
     ),
     "reviewer": frozenset({"hitl.approve", "policy.read", "decision.read"}),
-    "auditor": frozenset(_READ | {"audit.read", "ledger.export"}),
+    "auditor": frozenset(_READ | {"audit.read", "decision.export", "ledger.export"}),
     "read_only": frozenset(_READ),
 }
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decisionos.kernel.tenants import scope
+from decisionos.kernel.web.api import CursorInvalid
 from policy.decisions import counting, listing
 from policy.decisions.filters import FilterInvalid, Filters, Plain, from_query
 from policy.decisions.models import Decision
@@ -161,7 +162,7 @@ class TestListPage:
 
     @pytest.mark.parametrize("cursor", ["x", "bm90IGEgY3Vyc29y", "AAAA", "é", "bnwyMDI2LTExLTAxfDEx"])
     def test_refuses_a_cursor_that_was_never_given_out(self, desk: Desk, cursor: str) -> None:
-        with scope.tenant_scope(desk.tenant), pytest.raises(listing.CursorInvalid):
+        with scope.tenant_scope(desk.tenant), pytest.raises(CursorInvalid):
             listing.list_page(Filters(), cursor=cursor)
 
 
