@@ -10,9 +10,11 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 
 from decisionos import env
+from decisionos.kernel.console import versions as _versions
 from decisionos.kernel.servers import places as _places
 
 # --- place ---------------------------------------------------------------------------------------------
@@ -66,7 +68,9 @@ AUTHENTICATION_BACKENDS = [
 ]
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "/login"
+LOGIN_REDIRECT_URL = "/"
+CSRF_FAILURE_VIEW = "decisionos.kernel.console.failures.csrf_failure"
 
 # --- apps: the map of the product ------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -94,6 +98,7 @@ INSTALLED_APPS = [
     "decisionos.kernel.events",
     "decisionos.kernel.idempotency",
     "decisionos.kernel.web",
+    "decisionos.kernel.console.apps.KernelConsoleConfig",
     # tenancy
     "tenancy",
     "tenancy.organizations",
@@ -134,6 +139,7 @@ MIDDLEWARE = [
     "decisionos.kernel.web.pages.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "decisionos.kernel.tenants.middleware.PageScopeMiddleware",
+    "decisionos.kernel.console.middleware.ConsoleMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "decisionos.urls"
@@ -149,14 +155,19 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "django.template.context_processors.i18n",
+                "django.template.context_processors.static",
+                "decisionos.kernel.console.context.console",
             ],
         },
     },
 ]
-STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# The address carries what the files hold: a module's imports stay together, and all of it is cached for good.
+DOS_STATIC_VERSION = _versions.digest(STATICFILES_DIRS, DOS_VERSION, django.__version__)
+STATIC_URL = f"/static/{DOS_STATIC_VERSION}/"
 STATIC_ROOT = None
-STATICFILES_DIRS = [path for path in (BASE_DIR / "static",) if path.exists()]
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_IMMUTABLE_FILE_TEST = _versions.is_immutable
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- database: three roles on one PostgreSQL ---------------------------------------------------------------
@@ -246,11 +257,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 5},
     },
+    "fold-statistics": {
+        "task": "policy.decisions.tasks.fold_statistics",
+        "schedule": 2.0,
+        "options": {"expires": 10},
+    },
 }
 
 # --- language and time -------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ko", "한국어")]
+DOS_LOCALE_DIR = DOS_DATA_DIR / "locale"
+LOCALE_PATHS = [DOS_LOCALE_DIR / path.name for path in sorted((BASE_DIR / "locale").glob("*/"))]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -308,6 +326,7 @@ LOGGING = {
 DOS_PORT = env.number("DOS_PORT", 8000, least=1, most=65_535)
 DOS_DEMO = env.flag("DOS_DEMO", True)
 DOS_WEB_WORKERS = env.number("DOS_WEB_WORKERS", min(2, os.cpu_count() or 1), least=1, most=64)
+DOS_MAINTENANCE = env.text("DOS_MAINTENANCE")
 DOS_PACK_PUBLISHERS = env.words("DOS_PACK_PUBLISHERS")
 PROMETHEUS_EXPORT_MIGRATIONS = False
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]

@@ -16,11 +16,18 @@ from decisionos.kernel.tenants import scope
 
 Resolver = Callable[[HttpRequest], uuid.UUID | None]
 _resolvers: list[Resolver] = []
+_left_out: list[str] = ["/api/", "/static/", "/metrics", "/healthz", "/readyz", "/livez"]
 
 
 def answer_with(resolver: Resolver) -> None:
     """Register the function that names the organization of a page request."""
     _resolvers[:] = [resolver]
+
+
+def leave_out(prefix: str) -> None:
+    """Register addresses that open their own scopes, or none."""
+    if prefix not in _left_out:
+        _left_out.append(prefix)
 
 
 class PageScopeMiddleware:
@@ -31,7 +38,7 @@ class PageScopeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Serve one request inside the person's organization, where one is chosen."""
-        if request.path.startswith(("/api/", "/static/", "/metrics", "/healthz", "/readyz", "/livez")):
+        if request.path.startswith(tuple(_left_out)):
             return self.get_response(request)
         try:
             tenant = _resolvers[0](request) if _resolvers else None

@@ -19,6 +19,11 @@ def add_check(name: str, check: Check) -> None:
     _degraded_checks[name] = check
 
 
+def find_degraded() -> dict[str, str]:
+    """Return which parts are degraded, and how."""
+    return {name: found for name, check in _degraded_checks.items() if (found := check())}
+
+
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer that the process runs."""
     return JsonResponse({"status": "ok"})
@@ -39,7 +44,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     failure = _database("SELECT 1")
     if failure:
         return JsonResponse({"status": "unavailable", "database": failure}, status=503)
-    degraded = {name: found for name, check in _degraded_checks.items() if (found := check())}
+    degraded = find_degraded()
     return JsonResponse({"status": "degraded" if degraded else "ok", "degraded": degraded})
 
 
