@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from decisionos.kernel import clock, correlation, errors
 from decisionos.kernel.idempotency import services as idempotency
 from decisionos.kernel.tenants import scope
-from decisionos.kernel.web import problems
+from decisionos.kernel.web import api, problems
 from policy.decisions import batches, pipeline, services
 from tenancy.access import authentication
 from tenancy.access import services as access
@@ -130,17 +130,12 @@ def endpoint(handler: Handler, *, permission: str, documented: Any) -> Any:
     def view(request: HttpRequest, contract: str) -> HttpResponseBase:
         try:
             if request.method != "POST":
-                return problems.response(_method_not_allowed(str(request.method)))
+                raise problems.MethodNotAllowed(str(request.method), allow=("POST",))
             return handler(request, authorized(request, permission), contract)
         except Exception as error:  # noqa: BLE001  every error is told as a problem document
+            api.tell_denied(request, error)
             return problems.response(error)
 
     view.cls = documented  # type: ignore[attr-defined]
     view.initkwargs = {}  # type: ignore[attr-defined]
     return view
-
-
-def _method_not_allowed(method: str) -> errors.DosError:
-    refusal = errors.BadRequest(f"{method} is not allowed here.", code="method_not_allowed")
-    refusal.status = 405  # type: ignore[misc]
-    return refusal

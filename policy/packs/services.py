@@ -152,8 +152,10 @@ def _put_in_force(row: PackVersion, actor: str, now: datetime.datetime) -> None:
 
 @transaction.atomic
 def roll_back_pack(*, name: str, actor: str, now: datetime.datetime) -> PackVersion:
-    """Put the version before the present one back in force. Raises PackNothingBefore."""
+    """Put the version before the present one back in force. Raises PackNotFound, PackNothingBefore."""
     active = PackVersion.objects.select_for_update().filter(name=name, state=PackState.ACTIVE).first()
+    if active is None and not selectors.list_packs().filter(name=name).exists():
+        raise selectors.PackNotFound(f"There is no pack {name!r}.")
     if active is None or active.previous is None:
         raise PackNothingBefore(f"The pack {name!r} has no earlier version to go back to.")
     back = active.previous

@@ -39,6 +39,14 @@ def on_denied(listener: DenialListener) -> None:
         _denial_listeners.append(listener)
 
 
+def tell_denied(request: Request | HttpRequest, error: BaseException) -> None:
+    """Tell the listeners of a refusal, where it is one of the kinds that they hear."""
+    if isinstance(error, errors.Denied | errors.Unauthenticated):
+        wrapped = request if isinstance(request, Request) else Request(request)
+        for listener in _denial_listeners:
+            listener(wrapped, error)
+
+
 class CursorInvalid(errors.Invalid):
     """The page asked for is none that was offered."""
 
@@ -160,7 +168,7 @@ class ApiView(APIView):
                     response = self._act(wrapped, *args, **kwargs)
         except Exception as error:  # noqa: BLE001  every error is told as a problem document
             response = self.handle_exception(error)
-            self._tell_denied(wrapped, error)
+            tell_denied(wrapped, error)
         self.response = self.finalize_response(wrapped, self._tagged(wrapped, response), *args, **kwargs)
         if not self.is_public(request.method or ""):
             # One address answers each organization differently: no cache between may keep it.
@@ -223,12 +231,6 @@ class ApiView(APIView):
             response = Response(status=304)
         response["ETag"] = tag
         return response
-
-    @staticmethod
-    def _tell_denied(request: Request, error: BaseException) -> None:
-        if isinstance(error, errors.Denied | errors.Unauthenticated):
-            for listener in _denial_listeners:
-                listener(request, error)
 
     def paginate(self, queryset: Any, serialize: Callable[[Any], Any]) -> Response:
         """Return one page of a queryset under the standard cursor."""

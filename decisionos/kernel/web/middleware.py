@@ -83,7 +83,8 @@ def _unreadable(request: HttpRequest) -> errors.DosError | None:
         request.get_host()
     except DisallowedHost as error:
         return problems.from_exception(error)
-    if "\x00" in request.path_info:
+    if request.method == "OPTIONS" or "\x00" in request.path_info:
+        # What may be asked where is told by the published document alone.
         return errors.NotFound()
     query = request.META.get("QUERY_STRING", "")
     if "%00" not in query and "\x00" not in query:

@@ -20,6 +20,35 @@ from decisionos.kernel import correlation, errors
 CONTENT_TYPE = "application/problem+json"
 _log = logging.getLogger("decisionos.error")
 
+
+class MethodNotAllowed(errors.BadRequest):
+    """The address knows other verbs; ``allow`` names them."""
+
+    status = 405
+    code = "method_not_allowed"
+    title = "This method is not offered here"
+
+    def __init__(self, method: str, *, allow: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{method} is not offered here.")
+        self.allow = allow
+
+
+class UnsupportedMediaType(errors.BadRequest):
+    """The body's media type is not taken."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "This media type is not taken"
+
+
+class NotAcceptable(errors.BadRequest):
+    """The client takes nothing that is offered."""
+
+    status = 406
+    code = "not_acceptable"
+    title = "No representation is acceptable to the client"
+
+
 _KINDS: dict[int, type[errors.DosError]] = {
     400: errors.BadRequest,
     401: errors.Unauthenticated,
@@ -54,17 +83,11 @@ def from_exception(error: BaseException) -> errors.DosError:
     if isinstance(error, exceptions.ValidationError):
         return errors.Invalid("Some fields are not acceptable.", errors=_pointers(error.detail))
     if isinstance(error, exceptions.MethodNotAllowed):
-        refusal = errors.BadRequest(str(error.detail), code="method_not_allowed")
-        refusal.status = 405  # type: ignore[misc]
-        return refusal
+        return MethodNotAllowed("This method")
     if isinstance(error, exceptions.UnsupportedMediaType):
-        refusal = errors.BadRequest(str(error.detail), code="unsupported_media_type")
-        refusal.status = 415  # type: ignore[misc]
-        return refusal
+        return UnsupportedMediaType(str(error.detail))
     if isinstance(error, exceptions.NotAcceptable):
-        refusal = errors.BadRequest(str(error.detail), code="not_acceptable")
-        refusal.status = 406  # type: ignore[misc]
-        return refusal
+        return NotAcceptable(str(error.detail))
     if isinstance(error, exceptions.APIException):
         return _KINDS.get(error.status_code, errors.BadRequest)(str(error.detail))
     if isinstance(error, Http404):
@@ -96,6 +119,8 @@ def body(refusal: errors.DosError) -> dict[str, Any]:
 def _headers(refusal: errors.DosError) -> dict[str, str]:
     if refusal.status == 401:
         return {"WWW-Authenticate": 'Bearer realm="decisionos"'}
+    if isinstance(refusal, MethodNotAllowed) and refusal.allow:
+        return {"Allow": ", ".join(refusal.allow)}
     if refusal.status in {429, 503}:
         return {"Retry-After": str(refusal.extra.get("retry_after", 1))}
     return {}
