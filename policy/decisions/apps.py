@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 from policy.packs import components
+from policy.rules import uses
 
 
 class DecisionsConfig(AppConfig):
@@ -15,7 +16,9 @@ class DecisionsConfig(AppConfig):
     verbose_name = "Decisions"
 
     def ready(self) -> None:
-        """Tell packs who installs the contracts of a pack; models exist only from here on."""
+        """Tell packs who installs contracts, and rules who uses them; models exist only from here on."""
         from policy.decisions.contracts.services import PackContracts  # noqa: PLC0415
+        from policy.decisions.contracts.workbench import Workbench  # noqa: PLC0415
 
         components.register("contracts", PackContracts())
+        uses.register(Workbench())

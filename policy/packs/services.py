@@ -87,7 +87,12 @@ def _parts(pack: format.Pack, folder: str, actor: str) -> list[components.Part]:
 
 def _install_rulesets(pack: format.Pack, actor: str) -> None:
     for part in _parts(pack, "rulesets", actor):
-        rules.save_ruleset_version(source=part.content.decode(), version=pack.version, created_by=actor)
+        rules.save_ruleset_version(
+            source=part.content.decode(),
+            version=pack.version,
+            created_by=actor,
+            origin=f"{pack.name} {pack.version}",
+        )
 
 
 @transaction.atomic

@@ -5,13 +5,30 @@ from __future__ import annotations
 from django.contrib import admin
 
 from decisionos.kernel.admin.base import ReadOnlyAdmin
-from policy.rules.models import RulesetVersion
+from policy.rules.models import RulesetDraft, RulesetDraftText, RulesetVersion
 
 
 @admin.register(RulesetVersion)
 class RulesetVersionAdmin(ReadOnlyAdmin):
     """The versions of every ruleset with their source."""
 
-    list_display = ("name", "version", "created_by", "created_at")
+    list_display = ("name", "version", "base", "origin", "created_by", "created_at")
+    list_filter = ("origin",)
     search_fields = ("name", "version")
     date_hierarchy = None
+
+
+@admin.register(RulesetDraft)
+class RulesetDraftAdmin(ReadOnlyAdmin):
+    """What is being written, by whom."""
+
+    list_display = ("ruleset", "contract", "author", "base_version", "revision", "saved_at")
+    search_fields = ("ruleset", "contract", "=author")
+
+
+@admin.register(RulesetDraftText)
+class RulesetDraftTextAdmin(ReadOnlyAdmin):
+    """The earlier texts of drafts."""
+
+    list_display = ("draft", "revision", "saved_at")
+    list_select_related = ("draft",)

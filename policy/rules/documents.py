@@ -152,7 +152,7 @@ class Reader:
                 self.complain(f"{pointer}/{escape(key)}", f"unknown key; known: {', '.join(known)}")
         return value
 
-    def take(  # noqa: PLR0917 - a row of columns, read as a table by its callers
+    def take(
         self,
         source: Mapping[str, Any],
         pointer: str,

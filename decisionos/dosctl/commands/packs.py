@@ -41,16 +41,16 @@ def lint(context: Context, arguments: argparse.Namespace) -> int:
 
 def _content(files: dict[str, bytes]) -> list[dict[str, Any]]:
     """Return what the contracts and, against their schemas, the rulesets of a pack have wrong."""
-    document, rulesets = (
+    document, sources = (
         local.module("policy.decisions.contracts.document"),
-        local.module("policy.rules.rulesets"),
+        local.module("policy.rules.sources"),
     )
     pack = _format().describe(files)
     found: list[dict[str, Any]] = []
     loaded: dict[str, Any] = {}
     for path, data in pack.under("rulesets").items():
         try:
-            ruleset = rulesets.loads(data)
+            ruleset = sources.read(data).ruleset
         except errors.DosError as refusal:
             found.append({"level": "error", "code": refusal.code, "message": f"{path}: {refusal.detail}"})
         else:

@@ -1,4 +1,8 @@
-"""``rules lint``, ``rules coverage``, ``rules try``: rulesets in files, evaluated here by the reference."""
+"""``rules lint``, ``rules coverage``, ``rules try``: rulesets and tables in files.
+
+Here by the reference; with ``--contract`` on a server, where the rest of the contract stands around them.
+Neither way records anything.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,9 @@ from decisionos.dosctl.program import Context
 
 
 def load(file: str) -> Any:
-    """Read a ruleset file; raises Stop naming every line that is wrong."""
+    """Read a ruleset or table file; raises Stop naming every line that is wrong."""
     with local.refusals():
-        return local.module("policy.rules.rulesets").loads(inputs.read_text(file))
+        return local.module("policy.rules.sources").read(inputs.read_text(file)).ruleset
 
 
 def _schema(ruleset: Any, file: str | None) -> dict[str, Any]:
@@ -61,14 +65,21 @@ def _identifiers(node: Any, bound: frozenset[str] = frozenset()) -> set[str]:
 
 
 def lint(context: Context, arguments: argparse.Namespace) -> int:
-    """Show duplicates, conflicts, unreachable rules and what the types say."""
+    """Show duplicates, conflicts, unreachable rules, gaps of tables and what the types say."""
+    if arguments.contract:
+        body = {"source": inputs.read_text(arguments.file), "contract": arguments.contract}
+        answer = context.client().call("POST", "/rules/lint", json=body)
+        found = [{"level": item["severity"], **item} for item in answer["problems"]]
+        columns: tuple[str, ...] = ("level", "code", "rule", "line", "column", "message")
+        context.output.rows(found, found, columns, empty="Nothing to complain about.")
+        return packs.verdict(found, arguments.fail_on)
     ruleset = load(arguments.file)
     schema = _schema(ruleset, arguments.schema)
+    linting = local.module("policy.rules.linting")
     with local.refusals():
-        found = [
-            {"level": str(item.severity), **item.as_dict()}
-            for item in local.module("policy.rules.linting").lint(ruleset, schema)
-        ]
+        table = local.module("policy.rules.sources").read(inputs.read_text(arguments.file)).table
+        findings = linting.lint_table(table, schema) if table else linting.lint(ruleset, schema)
+        found = [{"level": str(item.severity), **item.as_dict()} for item in findings]
     context.output.rows(
         found, found, ("level", "code", "rule", "line", "message"), empty="Nothing to complain about."
     )
@@ -84,7 +95,11 @@ def _prepared(ruleset: Any, schema: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 def coverage(context: Context, arguments: argparse.Namespace) -> int:
     """Show how many rows reach each rule; a share below --least ends with 2."""
+    if arguments.contract:
+        return _coverage_there(context, arguments)
     ruleset = load(arguments.file)
+    if not arguments.rows:
+        raise exits.Stop("Name a file of rows, or a --contract of the server.", exits.INPUT)
     rows = inputs.read_rows(arguments.rows)
     if not rows:
         raise exits.Stop(f"{arguments.rows} holds no row.", exits.INPUT)
@@ -112,8 +127,35 @@ def coverage(context: Context, arguments: argparse.Namespace) -> int:
     return exits.POLICY if share < arguments.least else exits.DONE
 
 
+def _coverage_there(context: Context, arguments: argparse.Namespace) -> int:
+    body: dict[str, Any] = {"source": inputs.read_text(arguments.file), "contract": arguments.contract}
+    if arguments.rows:
+        body["rows"] = inputs.read_rows(arguments.rows)
+    answer = context.client().call("POST", "/rules/coverage", json=body)
+    columns = ("ruleset", "rule", "hits", "misses", "not_evaluated", "shadowed", "shadowed_by")
+    context.output.rows(answer, answer["rules"], columns)
+    context.output.line(f"{answer['coverage']:.1%} of the rules are reached by {answer['rows']} rows.")
+    return exits.POLICY if answer["coverage"] < arguments.least else exits.DONE
+
+
+def _attempt_there(context: Context, arguments: argparse.Namespace) -> Any:
+    body: dict[str, Any] = {"source": inputs.read_text(arguments.file), "contract": arguments.contract}
+    if arguments.decision:
+        body["decision_id"] = arguments.decision
+    else:
+        given = inputs.read_object(arguments.input) if arguments.input else {}
+        body["input"] = inputs.assign(given, arguments.set)
+    return context.client().call("POST", "/rules/try", json=body)
+
+
 def attempt(context: Context, arguments: argparse.Namespace) -> int:
     """Run a ruleset on one input and show every rule's verdict."""
+    if arguments.contract:
+        answer = _attempt_there(context, arguments)
+        shown = {name: answer[name] for name in ("class", "confidence", "reasons", "required_docs")}
+        return _show(context, answer, shown, answer["trace"])
+    if arguments.decision:
+        raise exits.Stop("A --decision is on a server: name its --contract.", exits.INPUT)
     ruleset = load(arguments.file)
     data = inputs.assign(inputs.read_object(arguments.input) if arguments.input else {}, arguments.set)
     executor, prepared, scope = _prepared(ruleset, _schema(ruleset, arguments.schema))
@@ -125,7 +167,10 @@ def attempt(context: Context, arguments: argparse.Namespace) -> int:
         "reasons": list(outcome.reasons),
         "required_docs": list(outcome.required_docs),
     }
-    value = {**answer, "trace": trace}
+    return _show(context, {**answer, "trace": trace}, answer, trace)
+
+
+def _show(context: Context, value: Any, answer: dict[str, Any], trace: list[dict[str, Any]]) -> int:
     context.output.facts(value, answer)
     if not context.output.as_json:
         context.output.rows(

@@ -16,7 +16,7 @@ import jsonschema_rs
 from decisionos.kernel import canonical, errors
 from policy.decisions import nearest
 from policy.decisions.contracts.document import ContractDocument
-from policy.rules import compiling, rulesets
+from policy.rules import compiling, rulesets, sources
 from policy.rules import selectors as stored_rules
 
 ENGINE = "dos-rules/1"
@@ -101,7 +101,7 @@ def _message(error: Any) -> str:
 def sources_of(document: ContractDocument) -> list[rulesets.Ruleset]:
     """Return the stored rulesets that the contract names; raises RulesetNotFound."""
     return [
-        rulesets.loads(stored_rules.get_version(name=ref.name, version=ref.version).source)
+        sources.read(stored_rules.get_version(name=ref.name, version=ref.version).source).ruleset
         for ref in document.rulesets
     ]
 

@@ -10,7 +10,7 @@ import datetime
 
 from django.db import transaction
 
-from decisionos.kernel import clock, errors
+from decisionos.kernel import clock, errors, masking
 from decisionos.kernel.events import services as events
 from decisionos.kernel.ledger import services as ledger
 from policy.decisions.contracts import cache, compiled, document, selectors
@@ -63,8 +63,12 @@ def save_contract(*, value: document.ContractDocument, actor: str) -> ContractVe
     return row
 
 
-def _note(kind: str, row: ContractVersion, actor: str) -> None:
+def _note(kind: str, row: ContractVersion, actor: str, *, reason: str = "", before: str = "") -> None:
     payload = {"name": row.name, "version": row.version, "digest": row.digest, "actor": actor}
+    if before:
+        payload["before"] = before
+    if reason:
+        payload["reason"] = masking.mask_text(reason)
     ledger.append(kind=kind, payload=payload, subject_type="contract", subject_id=row.name)
 
 
@@ -85,26 +89,29 @@ def _put_in_force(row: ContractVersion, actor: str, now: datetime.datetime) -> C
 
 
 @transaction.atomic
-def activate_contract(*, name: str, version: str, actor: str, now: datetime.datetime) -> ContractVersion:
+def activate_contract(
+    *, name: str, version: str, actor: str, now: datetime.datetime, reason: str = ""
+) -> ContractVersion:
     """Put a version in force. Raises ContractNotFound. Safe to retry."""
     row = selectors.get_contract(name=name, version=version)
     if row.state == ContractState.ACTIVE:
         return row
     row.previous = _put_in_force(row, actor, now)
     row.save(update_fields=["previous"])
-    _note("contract.activated", row, actor)
+    before = row.previous.version if row.previous else ""
+    _note("contract.activated", row, actor, reason=reason, before=before)
     return row
 
 
 @transaction.atomic
-def roll_back_contract(*, name: str, actor: str, now: datetime.datetime) -> ContractVersion:
+def roll_back_contract(*, name: str, actor: str, now: datetime.datetime, reason: str = "") -> ContractVersion:
     """Put the version before the present one back in force. Raises ContractNothingBefore."""
     active = selectors.get_active(name=name)
     if active.previous is None:
         raise ContractNothingBefore(f"The contract {name!r} has no earlier version to go back to.")
     back = active.previous
     _put_in_force(back, actor, now)
-    _note("contract.rolled_back", back, actor)
+    _note("contract.rolled_back", back, actor, reason=reason, before=active.version)
     return back
 
 
