@@ -17,6 +17,8 @@ class KernelConsoleConfig(AppConfig):
     verbose_name = "Console"
 
     def ready(self) -> None:
-        """Make the translations readable, then let every app enter its pages."""
+        """Make the translations readable, then let every app enter its pages, the shell's groups first."""
+        from decisionos.kernel.console import console  # noqa: F401, PLC0415  the groups that pages name
+
         catalogues.compile_all(settings.BASE_DIR / "locale", settings.DOS_LOCALE_DIR)
         autodiscover_modules("console")
