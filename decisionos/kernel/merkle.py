@@ -36,9 +36,11 @@ def fold(hashes: Sequence[bytes]) -> bytes:
     """Return the root over leaf (or aligned node) hashes, left to right."""
     if not hashes:
         return EMPTY_ROOT
+    sha256 = hashlib.sha256
     level = list(hashes)
     while len(level) > 1:
-        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        one = iter(level)
+        paired = [sha256(b"\x01" + left + right).digest() for left, right in zip(one, one, strict=False)]
         if len(level) % 2:
             paired.append(level[-1])
         level = paired
@@ -75,6 +77,21 @@ class CompactRange:
             size >>= 1
         self.peaks.append(carry)
         self.size += 1
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add leaf hashes in order: the same as appending each, several times quicker."""
+        at, count = 0, len(leaves)
+        while at < count:
+            # The largest complete subtree that starts here and whose leaves are all given.
+            room = self.size & -self.size or count
+            width = min(room, 1 << (count - at).bit_length() - 1)
+            carry, rest = fold(leaves[at : at + width]), self.size // width
+            while rest & 1:
+                carry = node_hash(self.peaks.pop(), carry)
+                rest >>= 1
+            self.peaks.append(carry)
+            self.size += width
+            at += width
 
     def root(self) -> bytes:
         """Return the root of the tree so far."""

@@ -51,19 +51,18 @@ def _lines(tenant: Any, first: int, end: Checkpoint) -> Iterator[dict[str, Any]]
         "prev": before or rules.GENESIS,
         "peaks": [peak.hex() for peak in tiles.peaks(tenant, first - 1).peaks],
     }
-    for seq, prev, curr, entry_id, digest, text in reading.sealed_lines(tenant, first=first, last=end.size):
-        record = reading.record_of(text)
-        if record is None:
+    for row in reading.sealed(tenant, first=first, last=end.size):
+        if row.is_gone:
             raise ExportRange(
-                f"The entry {entry_id.decode()} of number {int(seq)} is gone: verify the ledger."
+                f"The entry {row.entry_id.decode()} of number {int(row.seq)} is gone: verify the ledger."
             )
         yield {
             "type": "entry",
-            "seq": int(seq),
-            "prev": prev.decode(),
-            "curr": curr.decode(),
-            "digest": digest.decode(),
-            **record,
+            "seq": int(row.seq),
+            "prev": row.prev.decode(),
+            "curr": row.curr.decode(),
+            "digest": row.digest.decode(),
+            **row.record(str(tenant)),
         }
     kids = set()
     checkpoints = Checkpoint.objects.filter(tenant_id=tenant, size__gte=first, size__lte=end.size)

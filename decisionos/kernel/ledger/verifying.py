@@ -1,8 +1,13 @@
-"""Check the chain in the database, in one stream, and name the first broken entry.
+"""Check the chain in the database, stretch by stretch, and name the first broken entry.
 
 What must stay true: every sealed entry's digest, link and place are recomputed from its stored fields; every
 checkpoint's root, head and signature are recomputed from what precedes it. Rows cut off at the end together
 with their checkpoints show only against an anchor kept outside: pass such (size, root) pairs as ``anchors``.
+
+The first look is quick: it takes an entry's bytes as they are most easily written, and only a digest that
+covers exactly these bytes makes it content. Whatever it does not accept is looked at again strictly, from
+the start, and only the strict look's findings are told. So the quick one may doubt too much; it cannot accept
+what the strict one refuses, unless two different records have the same SHA-256.
 """
 
 from __future__ import annotations
@@ -17,10 +22,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import orjson
 from django.db import connection
 
-from decisionos.kernel import canonical, clock, errors, merkle
+from decisionos.kernel import clock, errors, merkle
 from decisionos.kernel.keys import services as keys
 from decisionos.kernel.ledger import reading, rules
 from decisionos.kernel.ledger.models import Checkpoint
@@ -28,6 +32,11 @@ from decisionos.kernel.tenants import scope
 
 LONGEST_UNSEALED = timedelta(seconds=60)
 
+# One statement, hence one snapshot: a sealer at work adds a seal and its checkpoint to both or to neither.
+_ENDS = (
+    "SELECT (SELECT coalesce(max(seq), 0) FROM kernel_ledger_seal WHERE tenant_id = %s), "
+    "(SELECT coalesce(max(size), 0) FROM kernel_ledger_checkpoint WHERE tenant_id = %s)"
+)
 _UNSEALED = (
     "SELECT count(*), count(*) FILTER (WHERE e.id < %s), min(e.id::text) FROM kernel_ledger_entry e "
     "WHERE e.tenant_id = %s AND NOT EXISTS (SELECT 1 FROM kernel_ledger_seal s WHERE s.entry_id = e.id)"
@@ -65,14 +74,23 @@ class Verification:
 
 
 class _Checkpoints:
-    """The checkpoints still ahead, each checked when the chain reaches its size."""
+    """The checkpoints and anchors still ahead, each checked when the chain reaches its size."""
 
     def __init__(self, tenant_id: uuid.UUID, anchors: Iterable[tuple[int, str]]) -> None:
-        rows = Checkpoint.objects.filter(tenant_id=tenant_id).order_by("size")
-        self.ahead = deque(rows.defer("peaks"))
+        self.tenant_id = tenant_id
+        self.ahead: deque[Checkpoint] = deque()
         self.anchors = deque(sorted(anchors))
         self.keys = {key.kid: key.raw for key in keys.public_keys(rules.PURPOSE)}
         self.previous: uuid.UUID | None = None
+        self.passed = 0
+
+    def load(self, first: int, last: int) -> None:
+        """Read the checkpoints of a stretch of sizes; those read before it have been compared."""
+        rows = Checkpoint.objects.filter(tenant_id=self.tenant_id, size__gte=first, size__lte=last)
+        self.ahead.extend(rows.order_by("size").defer("peaks"))
+        if any(row.kid not in self.keys for row in self.ahead):
+            # A key made after this look began. Asked here, since the stream keeps the connection to itself.
+            self.keys = {key.kid: key.raw for key in keys.public_keys(rules.PURPOSE)}
 
     def next_size(self) -> int:
         """Return the size at which something is to be compared."""
@@ -92,6 +110,7 @@ class _Checkpoints:
             if trouble:
                 return Broken(size, "", "checkpoint", f"Checkpoint of {size} entries: {trouble}.")
             self.previous = row.id
+            self.passed += 1
         return None
 
     def _trouble(self, row: Checkpoint, head: str, root: str) -> str:
@@ -116,8 +135,10 @@ class _Checkpoints:
 class _Chain:
     """The chain and the tree as recomputed so far."""
 
-    def __init__(self, ahead: _Checkpoints) -> None:
+    def __init__(self, ahead: _Checkpoints, *, strict: bool) -> None:
         self.ahead = ahead
+        self.strict = strict
+        self.tenant = str(ahead.tenant_id)
         self.size = 0
         self.raw = bytes.fromhex(rules.GENESIS)
         self.tree = merkle.CompactRange()
@@ -125,44 +146,70 @@ class _Chain:
 
     def root(self) -> str:
         """Return the root over all leaves so far."""
-        _extend(self.tree, self.pending)
-        self.pending = []
+        sha256 = hashlib.sha256
+        self.tree.extend([sha256(b"\x00" + raw).digest() for raw in self.pending])
+        self.pending.clear()
         return self.tree.root().hex()
 
-    def follow(self, lines: Iterable[list[bytes]]) -> Broken | None:
-        """Take the chain's lines; returns the first broken one."""
-        sha256, unhex, json_of, recode = hashlib.sha256, binascii.unhexlify, reading.json_of, canonical.recode
-        pending, stop = self.pending, self.ahead.next_size()
-        for seq, prev, curr, entry_id, digest, text in lines:
-            size = self.size + 1
-            if int(seq) != size:
-                return Broken(
-                    size, "", "missing", f"Number {size} is missing: {int(seq)} follows {size - 1}."
-                )
-            record, name = json_of(text), entry_id.decode()
-            if record is None:
+    def walk(self, end: int) -> Broken | None:
+        """Take the chain up to its end; returns the first broken entry."""
+        while self.size < end:
+            # The last row of a stretch is read again as the first of the next: nothing hides between them.
+            first = max(self.size, 1)
+            last = min(self.size + reading.STRETCH, end)
+            self.ahead.load(self.size + 1, last)
+            rows = reading.rows(self.ahead.tenant_id, first=first, last=end, most=last - first + 1)
+            with contextlib.closing(rows):
+                broken = self._overlap(rows) if self.size else None
+                broken = broken or self._follow(rows)
+            self.root()
+            if broken or self.size < last:
+                return broken or self._gap(self.size)
+        return None
+
+    def _overlap(self, rows: Iterable[reading.Row]) -> Broken | None:
+        for row in rows:
+            known = int(row.seq) == self.size and row.curr == binascii.hexlify(self.raw)
+            return None if known else self._gap(int(row.seq))
+        return self._gap(self.size)
+
+    def _gap(self, found: int) -> Broken:
+        size = self.size + 1
+        return Broken(size, "", "missing", f"Number {size} is missing: {found} follows {size - 1}.")
+
+    def _follow(self, rows: Iterable[reading.Row]) -> Broken | None:
+        """Take a stretch of rows; returns the first broken one."""
+        sha256, hexlify, quick_record = hashlib.sha256, binascii.hexlify, reading.quick_record
+        size, stop, before = self.size, self.ahead.next_size(), hexlify(self.raw)
+        tenant = self.tenant.encode()
+        for row in rows:
+            size += 1
+            if int(row.seq) != size:
+                return self._gap(int(row.seq))
+            name = row.entry_id.decode()
+            if row.is_gone:
                 return Broken(size, name, "missing", f"The entry of number {size} is gone.")
-            raw = sha256(recode(record)).digest()
-            if raw != unhex(digest):
-                return Broken(size, name, "edited", f"Entry {name} is not what its digest covers.")
-            if unhex(prev) != self.raw:
+            record = b"" if self.strict else quick_record(row, tenant)
+            raw = sha256(record).digest()
+            if not record or row.digest != hexlify(raw):
+                # The quick form is not what was recorded; the canonical one may be.
+                raw = sha256(reading.strict_record(row, self.tenant)).digest()
+                if row.digest != hexlify(raw):
+                    return Broken(size, name, "edited", f"Entry {name} is not what its digest covers.")
+            if row.prev != before:
                 return Broken(size, name, "unlinked", f"Entry {name} does not follow the one before it.")
             head = sha256(self.raw + raw).digest()
-            if unhex(curr) != head:
+            before = hexlify(head)
+            if row.curr != before:
                 return Broken(size, name, "resealed", f"The seal of entry {name} is not its own.")
-            pending.append(sha256(b"\x00" + raw).digest())
+            self.pending.append(raw)
             self.size, self.raw = size, head
             if size == stop:
                 broken = self.ahead.compare(size, head.hex(), self.root())
                 if broken:
                     return Broken(size, name, broken.reason, broken.detail)
-                pending, stop = self.pending, self.ahead.next_size()
+                stop = self.ahead.next_size()
         return None
-
-
-def _extend(tree: merkle.CompactRange, leaves: list[bytes]) -> None:
-    for leaf in leaves:
-        tree.append(leaf)
 
 
 def verify_ledger(
@@ -170,38 +217,46 @@ def verify_ledger(
     anchors: Iterable[tuple[int, str]] = (),
     longest_unsealed: timedelta = LONGEST_UNSEALED,
     now: datetime | None = None,
+    strict: bool = False,
 ) -> Verification:
-    """Check the ledger of the tenant in force, from its first entry to its last checkpoint."""
+    """Check the ledger of the tenant in force, from its first entry to its last checkpoint.
+
+    ``strict`` leaves out the quick look; the findings are the same.
+    """
     tenant = scope.require()
     moment = now or clock.now()
-    result = Verification(tenant)
-    ahead = _Checkpoints(tenant, anchors)
-    chain = _Chain(ahead)
-    expected = len(ahead.ahead)
-    try:
-        # A broken chain is not read to its end: the stream is closed where it breaks.
-        with contextlib.closing(reading.sealed_lines(tenant)) as lines:
-            result.first_broken = chain.follow(lines)
-    except (orjson.JSONDecodeError, errors.DosError, ValueError) as error:
-        result.first_broken = Broken(chain.size + 1, "", "unreadable", f"After {chain.size}: {error}")
-    result.entries, result.head, result.root = chain.size, chain.raw.hex(), chain.root()
-    result.checkpoints = expected - len(ahead.ahead)
-    if result.first_broken is None:
-        _check_end(result, ahead)
+    kept = list(anchors)
+    result = _look(tenant, kept, strict=strict)
+    if result.first_broken is not None and not strict:
+        result = _look(tenant, kept, strict=True)
     _check_unsealed(result, moment - longest_unsealed)
     return result
 
 
-def _check_end(result: Verification, ahead: _Checkpoints) -> None:
+def _look(tenant: uuid.UUID, anchors: list[tuple[int, str]], *, strict: bool) -> Verification:
+    with connection.cursor() as cursor:
+        cursor.execute(_ENDS, [tenant, tenant])
+        sealed, signed = cursor.fetchone()
+    ahead = _Checkpoints(tenant, anchors)
+    chain = _Chain(ahead, strict=strict)
+    result = Verification(tenant)
+    try:
+        result.first_broken = chain.walk(sealed)
+    except (errors.DosError, ValueError) as error:
+        result.first_broken = Broken(chain.size + 1, "", "unreadable", f"After {chain.size}: {error}")
+    result.entries, result.head, result.root = chain.size, chain.raw.hex(), chain.root()
+    result.checkpoints = ahead.passed
+    if result.first_broken is None:
+        _check_end(result, signed=max([signed, *(size for size, _ in ahead.anchors)]))
+    return result
+
+
+def _check_end(result: Verification, *, signed: int) -> None:
     size = result.entries
-    if ahead.next_size() >= 0:
+    if signed > size:
         text = f"The chain ends at {size}, and something larger was signed or anchored: the end was cut off."
         result.first_broken = Broken(size + 1, "", "truncated", text)
-        return
-    last = (
-        Checkpoint.objects.filter(tenant_id=result.tenant_id).order_by("-size").values_list("size", flat=True)
-    )
-    if size and last.first() != size:
+    elif signed < size:
         result.problems.append(f"No checkpoint covers the last of {size} entries.")
 
 

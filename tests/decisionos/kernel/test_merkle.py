@@ -64,6 +64,18 @@ class TestCompactRange:
         with pytest.raises(ValueError, match="peaks"):
             merkle.CompactRange(3, [LEAVES[0]])
 
+    @given(st.lists(st.integers(0, 20), max_size=5))
+    @settings(max_examples=100, deadline=None)
+    def test_is_the_same_whether_extended_or_appended_to(self, counts: list[int]) -> None:
+        extended, appended, at = merkle.CompactRange(), merkle.CompactRange(), 0
+        for count in counts:
+            leaves = (LEAVES * 2)[at : at + count]
+            extended.extend(leaves)
+            for leaf in leaves:
+                appended.append(leaf)
+            at += count
+            assert (extended.size, extended.peaks) == (appended.size, appended.peaks)
+
 
 class TestInclusion:
     """One leaf."""

@@ -9,7 +9,8 @@ import pytest
 from psycopg import sql
 
 from decisionos.kernel import clock
-from decisionos.kernel.ledger import rules, services, verifying
+from decisionos.kernel.keys import services as keys
+from decisionos.kernel.ledger import reading, rules, sealing, services, verifying
 from decisionos.kernel.ledger.models import Checkpoint
 from decisionos.kernel.ledger.verifying import Verification
 from decisionos.kernel.tenants import scope
@@ -19,8 +20,15 @@ SIZE = 8
 
 
 def verified() -> Verification:
+    """The findings; the strict look alone, and a look in short stretches, must find the same."""
+    moment = clock.now()
     with scope.tenant_scope(TENANT):
-        return verifying.verify_ledger()
+        found = verifying.verify_ledger(now=moment)
+        assert verifying.verify_ledger(now=moment, strict=True) == found
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reading, "STRETCH", 3)
+            assert verifying.verify_ledger(now=moment) == found
+    return found
 
 
 @pytest.mark.django_db(transaction=True)
@@ -45,6 +53,11 @@ class TestVerifyLedger:
             "actor = 'somebody'",
             "kind = 'test.other'",
             "occurred_at = occurred_at + interval '1 microsecond'",
+            # The same day, that many years before Christ: written without its era it would look the same.
+            f"occurred_at = occurred_at - interval '{2 * clock.now().year - 1} years'",
+            "payload = payload || jsonb_build_object('more', NULL)",
+            "payload = jsonb_set(payload, '{share}', '0.50000001')",
+            """actor = 'x","at":"' || to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY')""",
             "subject_id = 'x'",
             "corr_id = 'x'",
             "digest = repeat('0', 64)",
@@ -59,7 +72,14 @@ class TestVerifyLedger:
         assert broken is not None
         assert (broken.seq, broken.entry_id, broken.reason) == (5, str(ids[4]), "edited")
 
-    @pytest.mark.parametrize("at", [1, 4, SIZE])
+    def test_calls_a_moment_without_end_unreadable(self, owner: psycopg.Connection) -> None:
+        ids = fill(SIZE)
+        owner.execute("UPDATE kernel_ledger_entry SET occurred_at = 'infinity' WHERE id = %s", [ids[4]])
+        broken = verified().first_broken
+        assert broken is not None
+        assert (broken.seq, broken.reason) == (5, "unreadable")
+
+    @pytest.mark.parametrize("at", [1, 3, 4, 6, 7, SIZE])
     def test_names_a_deleted_entry_wherever_it_was(self, owner: psycopg.Connection, at: int) -> None:
         ids = fill(SIZE)
         owner.execute("DELETE FROM kernel_ledger_seal WHERE entry_id = %s", [ids[at - 1]])
@@ -67,6 +87,54 @@ class TestVerifyLedger:
         broken = verified().first_broken
         assert broken is not None
         assert broken.seq == at
+
+    @pytest.mark.parametrize(
+        "payload",
+        [
+            {"large": 1e300, "small": 1e-7, "whole": 1.0, "edge": 2.0**53, "none": None},
+            {"\U00010000": 1, "\ufb33": 2},
+            {"text": 'a "quoted" \\ word\n\t\u0001\x7f', "nested": [[{"a": [None, True, -0.5]}]]},
+            {"line separator": "\u2028", "emoji": "👩‍💻", "값": "한글"},
+        ],
+    )
+    def test_finds_what_is_written_unusually_good(self, payload: dict[str, object]) -> None:
+        with scope.tenant_scope(TENANT):
+            services.append(
+                kind="a.b",
+                payload=payload,
+                actor='user:"x"\\ \t\n\x01\x7f\\N',
+                subject_type="\\N",
+                subject_id="값 👩‍💻\r\v\f\b",
+                corr_id='","at":"',
+            )
+            services.append(kind="a.c", payload={"plain": 1})
+        sealing.seal_pending(TENANT)
+        assert verified().is_consistent
+
+    def test_does_not_take_a_sealer_at_work_for_a_broken_chain(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fill(4)
+        known = keys.public_keys
+        with scope.tenant_scope(TENANT):
+            services.append(kind="a.b", payload={})
+
+            def meanwhile(purpose: str) -> list[keys.PublicKey]:
+                sealing.seal_pending(TENANT)
+                return known(purpose)
+
+            monkeypatch.setattr(keys, "public_keys", meanwhile)
+            result = verifying.verify_ledger()
+        assert result.is_consistent, result
+        assert result.entries == 4
+
+    def test_knows_a_key_that_was_made_after_it_began(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        fill(4)
+        keys.rotate_key(rules.PURPOSE)
+        fill(4, start=4)
+        known = keys.public_keys
+        answers = [known(rules.PURPOSE)[:1]]
+        monkeypatch.setattr(keys, "public_keys", lambda purpose: answers.pop() if answers else known(purpose))
+        with scope.tenant_scope(TENANT):
+            assert verifying.verify_ledger().is_consistent
 
     def test_names_the_first_of_two_exchanged_entries(self, owner: psycopg.Connection) -> None:
         ids = fill(SIZE)
