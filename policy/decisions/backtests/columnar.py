@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from policy.rules.cel import ast
 from policy.rules.conditions import ROOT
@@ -51,6 +51,19 @@ class Column:
     def sql(self) -> str:
         """Return the quoted name."""
         return quote(self.name)
+
+
+class Known(Protocol):
+    """What is true of every value of a column; None where it is not known."""
+
+    @property
+    def has_nulls(self) -> bool: ...
+    @property
+    def least(self) -> float | None: ...
+    @property
+    def most(self) -> float | None: ...
+    @property
+    def words(self) -> frozenset[str] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +125,39 @@ _LIMITS: dict[str, Callable[[str, Any], str]] = {
 }
 
 
-def validity(columns: Mapping[str, Column]) -> str:
-    """Return the condition under which the schema accepts a row."""
+def _holds(keyword: str, value: Any, known: Known) -> bool:
+    """Say whether a limit is known to hold for every value of the column."""
+    if keyword == "enum":
+        return known.words is not None and known.words <= set(value)
+    if known.least is None or known.most is None or not isinstance(value, (int, float)):
+        return False
+    return (keyword == "minimum" and known.least >= value) or (keyword == "maximum" and known.most <= value)
+
+
+def validity(columns: Mapping[str, Column], known: Mapping[str, Known] | None = None) -> str:
+    """Return the condition under which the schema accepts a row, less what is known of all rows."""
     parts = []
     for column in columns.values():
-        if column.required:
+        facts = (known or {}).get(column.name)
+        if column.required and (facts is None or facts.has_nulls):
             parts.append(f"{column.sql} IS NOT NULL")
         for keyword, value in column.limits:
             values = value if keyword == "enum" else [value]
             wanted = str if column.type == "string" and keyword not in _LENGTHS else (int, float)
             if any(not isinstance(item, wanted) for item in values):
                 raise NotExpressible(f"the limit {keyword} of {column.name} is of another type")
-            parts.append(f"coalesce({_LIMITS[keyword](column.sql, value)}, TRUE)")
+            if facts is None or not _holds(keyword, value, facts):
+                parts.append(f"coalesce({_LIMITS[keyword](column.sql, value)}, TRUE)")
     return " AND ".join(parts) or "TRUE"
+
+
+def is_wide(column: Column, known: Known | None) -> bool:
+    """Say whether a column may hold numbers beyond the common ground."""
+    if column.type not in _NUMBERS:
+        return False
+    if known is None or (known.least is None and known.has_nulls):
+        return known is None
+    return known.least is None or known.most is None or known.least < -LIMIT or known.most > LIMIT
 
 
 @dataclass(slots=True)
@@ -144,13 +177,30 @@ class Translator:
         """Return the condition as SQL; raises NotExpressible."""
         return self._typed(node, "bool").text
 
+    def cleaned(self, known: Mapping[str, Known] | None = None) -> str:
+        """Return the columns in use as a list to select, with what is too wide made NULL."""
+        texts = []
+        for name in sorted(self.used):
+            column = self.columns[name]
+            if is_wide(column, (known or {}).get(name)):
+                held = f"CASE WHEN {column.sql} BETWEEN {-LIMIT} AND {LIMIT} THEN {column.sql} END"
+                texts.append(f"{held} AS {column.sql}")
+            else:
+                texts.append(column.sql)
+        return ", ".join(texts)
+
     def hazard(self) -> str:
         """Return the condition, over cleaned columns, under which a row must go to the row engine."""
         return " OR ".join(f"coalesce({text}, FALSE)" for text in self.hazards) or "FALSE"
 
-    def wide_hazard(self) -> str:
+    def wide_hazard(self, known: Mapping[str, Known] | None = None) -> str:
         """Return the condition, over raw columns, under which a row must go to the row engine."""
-        return " OR ".join(f"coalesce({text}, FALSE)" for text in self.wide) or "FALSE"
+        texts = [
+            f"coalesce({self.columns[name].sql} NOT BETWEEN {-LIMIT} AND {LIMIT}, FALSE)"
+            for name in self.wide
+            if is_wide(self.columns[name], (known or {}).get(name))
+        ]
+        return " OR ".join(texts) or "FALSE"
 
     def _typed(self, node: ast.Node, *types: str) -> Sql:
         found = self.translate(node)
@@ -198,7 +248,7 @@ class Translator:
 
     def _note_width(self, column: Column) -> None:
         if column.type in _NUMBERS:
-            self.wide[f"NOT ({column.sql} BETWEEN {-LIMIT} AND {LIMIT})"] = None
+            self.wide[column.name] = None
 
     def _select(self, node: ast.Select) -> Sql:
         # Only the whole input under its one name; deeper values have no column.
@@ -210,6 +260,7 @@ class Translator:
         if node.field not in self.columns:
             raise NotExpressible(f"{node.field} is not a column")
         # A value that is too wide is made NULL before the rules see it: here that would read as missing.
+        self.used.add(node.field)
         self._note_width(self.columns[node.field])
         return Sql(f"({self.columns[node.field].sql} IS NOT NULL)", "bool")
 

@@ -1,25 +1,31 @@
-"""Run a contract, and perhaps a second version of it, over a file of rows.
+"""Run a contract, and perhaps a second version of it, over rows.
 
 What must stay true: both engines give the same report. The columnar engine finds for every row which rules
-hold, as one pattern, and lets the executor conclude each distinct pattern once; rows that could leave the
-ground common to both engines (see ``columnar``) are decided by the row engine within the same run.
+hold, as one pattern, in one pass over the columns, and lets the executor conclude each distinct pattern once;
+rows that could leave the ground common to both engines (see ``columnar``) are decided by the row engine
+within the same run. A row is known by its number in the source and never by the order of an answer.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
+import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from policy.decisions.backtests import columnar, metrics, sources
-from policy.decisions.backtests.columnar import NotExpressible, quote
-from policy.decisions.backtests.sources import MISFIT, Source
-from policy.decisions.contracts.compiled import Compiled, InputInvalid
-from policy.rules import conditions, executor
+from policy.decisions.backtests import columnar, columns, counting, metrics, patterns, sources
+from policy.decisions.backtests.columnar import NotExpressible
+from policy.decisions.backtests.counting import Count
+from policy.decisions.backtests.sources import Source
+from policy.decisions.contracts.compiled import Compiled
 
-MOST_FLIPS, MOST_INVALID, PER_WORD, MOST_PATTERNS = 1_000, 20, 30, 200_000
+MOST_PATTERNS, BATCH = 200_000, 10_000
+_CODES: tuple[int | None, ...] = (0, 1, None)
 Progress = Callable[[int], None]
 
 
@@ -27,201 +33,87 @@ def _no_progress(percent: int) -> None:
     """Take no notice."""
 
 
-class _Count:
-    """What a run gathers for one or two versions."""
-
-    def __init__(self, compared: bool) -> None:
-        self.tally, self.base = metrics.Tally(), metrics.Tally()
-        self.compared = compared
-        self.pairs: Counter[tuple[str, str]] = Counter()
-        self.flips: list[dict[str, Any]] = []
-
-    def add(
-        self,
-        row: int | None,
-        after: executor.Outcome,
-        before: executor.Outcome | None,
-        label: Any,
-        count: int = 1,
-    ) -> None:
-        known = metrics.label_of(label)
-        for tally, outcome in ((self.tally, after), (self.base, before)):
-            if outcome is not None:
-                tally.add(
-                    outcome.decision_class,
-                    known,
-                    rules=[item.rule.name for item in outcome.applied],
-                    not_evaluated=[item.rule.name for item, _ in outcome.skipped],
-                    reasons=outcome.reasons,
-                    count=count,
-                )
-        if before is not None and before.decision_class != after.decision_class:
-            self.pairs[before.decision_class, after.decision_class] += count
-            if row is not None:
-                self.flip(row, after, before, known)
-
-    def flip(self, row: int, after: executor.Outcome, before: executor.Outcome, label: int | None) -> None:
-        if len(self.flips) < MOST_FLIPS:
-            self.flips.append(
-                {
-                    "row": row,
-                    "before": before.decision_class,
-                    "after": after.decision_class,
-                    "why": f"{_rules(before)} → {_rules(after)}",
-                    "label": label,
-                }
-            )
+def _label_sql(kind: pa.DataType) -> str:
+    """Return the code of the label: 0, 1, or 2 for none; as ``metrics.label_of`` reads it."""
+    name = f'"{columns.LABEL}"'
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return f"CASE {name} WHEN 1 THEN 1 WHEN 0 THEN 0 ELSE 2 END"
+    if pa.types.is_boolean(kind):
+        return f"CASE {name} WHEN TRUE THEN 1 WHEN FALSE THEN 0 ELSE 2 END"
+    text = f"lower(trim({name}::VARCHAR, E' \\t\\n\\r\\x0b\\x0c'))"
+    good, bad = (", ".join(map(columnar.literal, words)) for words in (metrics.GOOD, metrics.BAD))
+    return f"CASE WHEN {text} IN ({good}) THEN 1 WHEN {text} IN ({bad}) THEN 0 ELSE 2 END"
 
 
-def _rules(outcome: executor.Outcome) -> str:
-    return ", ".join(item.rule.name for item in outcome.applied) or executor.NO_RULE_MATCHED
-
-
-def decide_rows(
-    pairs: Iterator[tuple[int, dict[str, Any], Any]],
-    count: _Count,
-    compiled: Compiled,
-    baseline: Compiled | None,
-) -> None:
-    """Decide rows one by one into a count; a row that a contract refuses is invalid."""
-    for number, row, label in pairs:
-        try:
-            if any(value is MISFIT for value in row.values()):
-                raise InputInvalid("A value does not fit its type.")
-            after = compiled.program.decide(compiled.check(row))
-            before = baseline.program.decide(baseline.check(row)) if baseline else None
-        except InputInvalid as error:
-            count.tally.invalid += 1
-            count.base.invalid += 1
-            if len(count.tally.invalid_sample) < MOST_INVALID:
-                count.tally.invalid_sample.append({"row": number, "errors": error.errors})
-            continue
-        count.add(number, after, before, label)
-
-
-class _Version:
-    """One contract as columns of SQL: words of packed verdicts, two bits a rule."""
-
-    def __init__(self, compiled: Compiled, columns: Mapping[str, columnar.Column]) -> None:
-        self.compiled = compiled
-        self.translator = columnar.Translator(columns)
-        self.parts = [self.translator.condition(item.node) for item in compiled.program.flat]
-        self.outcomes: dict[tuple[int, ...], executor.Outcome] = {}
-
-    def words(self, prefix: str) -> list[tuple[str, str]]:
-        found = []
-        for at in range(0, len(self.parts), PER_WORD):
-            packed = " + ".join(
-                f"(coalesce(({text})::UTINYINT, 2)::UBIGINT << {2 * place})"
-                for place, text in enumerate(self.parts[at : at + PER_WORD])
-            )
-            found.append((f"{prefix}{at // PER_WORD}", packed))
-        return found
-
-    def outcome(self, pattern: tuple[int, ...]) -> executor.Outcome:
-        found = self.outcomes.get(pattern)
-        if found is None:
-            found = self.outcomes[pattern] = self._conclude(pattern)
-        return found
-
-    def _conclude(self, pattern: tuple[int, ...]) -> executor.Outcome:
-        program, at, results = self.compiled.program, 0, []
-        for ordered in program.prepared:
-            verdicts, stopped = [], False
-            for condition in ordered:
-                code = pattern[at // PER_WORD] >> (2 * (at % PER_WORD)) & 3
-                at += 1
-                if stopped:
-                    continue
-                truth = None if code == 2 else code == 1
-                cause = conditions.MISSING_PREFIX + "a field" if truth is None else None
-                verdicts.append(executor.Verdict(condition, truth, cause))
-                stopped = bool(truth) and condition.rule.stop
-            results.append(verdicts)
-        return executor.conclude(results, program.checklist)
-
-
-class _Columnar:
+class _Run:
     """One columnar run."""
 
     def __init__(
-        self, source: Source, label: str, versions: Sequence[_Version], columns: Mapping[str, columnar.Column]
+        self, loaded: columns.Loaded, slots: patterns.Slots, fields: Mapping[str, columnar.Column]
     ) -> None:
-        self.source, self.label, self.versions, self.columns = source, label, versions, columns
-        self.database = duckdb.connect(config={"threads": 2})
-        self.names = [
-            (f"{'ab'[place]}{at}", text)
-            for place, version in enumerate(versions)
-            for at, (_name, text) in enumerate(version.words("w"))
+        self.loaded, self.slots, self.fields = loaded, slots, fields
+        # Nothing but what is registered can be read: names of files inside rules or rows stay text.
+        safe = {"threads": os.cpu_count() or 1, "enable_external_access": "false"}
+        self.database = duckdb.connect(config=safe)
+        self.database.register("source", loaded.table)
+        self.words = [f"w{at}" for at in range(len(slots.words()))]
+
+    def pack(self) -> None:
+        """Give every row its pattern: the one pass over the columns."""
+        known = columns.facts_of(self.loaded.table, self.fields)
+        translator = self.slots.translator
+        fits, wide = columnar.validity(self.fields, known), translator.wide_hazard(known)
+        clean = translator.cleaned(known)
+        label = _label_sql(self.loaded.table.schema.field(columns.LABEL).type)
+        ok = f"__ok AND NOT ({translator.hazard()})"
+        first, *others = self.slots.words()
+        none = f"{patterns.LEFT_OVER}::UBIGINT << {patterns.BITS}"
+        packed = [f"CASE WHEN {ok} THEN {first} | (__code << {patterns.BITS}) ELSE {none} END AS w0"]
+        packed += [
+            f"CASE WHEN {ok} THEN {text} ELSE 0 END AS w{at}" for at, text in enumerate(others, start=1)
         ]
-
-    def load(self) -> None:
-        """Read the file into a typed table: the columns, the label, whether the row fits."""
-        scan, table = sources.scan_of(self.source, self.columns)
-        if table is not None:
-            self.database.register(scan, table)
-        described = self.database.sql(f"DESCRIBE SELECT * FROM {scan}").fetchall()
-        stored = {str(row[0]): str(row[1]) for row in described}
-        typed, misfits = [], []
-        for name, column in self.columns.items():
-            text, wrong = f"NULL::{columnar.SQL_TYPES[column.type]}", "FALSE"
-            if name in stored:
-                text, wrong = sources.cell_of(self.source, column, stored[name])
-            typed.append(f"{text} AS {column.sql}")
-            if wrong != "FALSE":
-                misfits.append(wrong)
-        label = f"{quote(self.label)}::VARCHAR" if self.label in stored else "NULL::VARCHAR"
         self.database.execute(
-            f"CREATE TEMP TABLE src AS SELECT {', '.join(typed)}, {label} AS __label, "
-            f"coalesce({' OR '.join(misfits) or 'FALSE'}, TRUE) AS __misfit FROM {scan}"
+            f"CREATE TEMP TABLE packed AS SELECT __row, {', '.join(packed)} FROM ("
+            f'SELECT "{columns.ROW}" AS __row, ({fits}) AND NOT ({wide}) AS __ok, '
+            f"({label})::UBIGINT AS __code{', ' + clean if clean else ''} FROM source)"
         )
 
-    def view(self) -> str:
-        """Return the common table expressions: rows with cleaned columns, fit and hazard."""
-        fits = " AND ".join(f"({columnar.validity(self.columns)})" for _ in self.versions[:1])
-        wide = " OR ".join(version.translator.wide_hazard() for version in self.versions)
-        hazard = " OR ".join(version.translator.hazard() for version in self.versions)
-        clean = ", ".join(
-            f"CASE WHEN {column.sql} BETWEEN {-columnar.LIMIT} AND {columnar.LIMIT} THEN {column.sql} END AS {column.sql}"
-            if column.type in {"int", "double"}
-            else column.sql
-            for column in self.columns.values()
-        )
-        return (
-            f"WITH c AS (SELECT rowid + 1 AS __row, __label, NOT __misfit AND ({fits}) AS __fits, "
-            f"({wide}) AS __wide, {clean} FROM src), v AS (SELECT *, __wide OR ({hazard}) AS __hazard FROM c)"
-        )
-
-    def patterns(self) -> list[tuple[Any, ...]]:
-        words = ", ".join(f"{text} AS {name}" for name, text in self.names)
-        groups = ", ".join(name for name, _ in self.names)
-        return self.database.execute(
-            f"{self.view()} SELECT {groups}, __label, count(*), min(__row) FROM (SELECT {words}, __label, __row "
-            f"FROM v WHERE __fits AND NOT __hazard) GROUP BY {groups}, __label LIMIT {MOST_PATTERNS + 1}"
+    def patterns(self) -> list[tuple[int, ...]]:
+        """Return each pattern with how many rows have it; raises NotExpressible where there are too many."""
+        found = self.database.execute(
+            f"SELECT {', '.join(self.words)}, count(*) FROM packed GROUP BY ALL LIMIT {MOST_PATTERNS + 1}"
         ).fetchall()
+        if len(found) > MOST_PATTERNS:
+            raise NotExpressible("too many different patterns")
+        return found
 
-    def flipped_rows(self, combinations: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        groups = [name for name, _ in self.names]
-        words = ", ".join(f"{text} AS {name}" for name, text in self.names)
-        self.database.execute(f"CREATE TEMP TABLE flips ({', '.join(f'{name} UBIGINT' for name in groups)})")
-        self.database.executemany(f"INSERT INTO flips VALUES ({', '.join('?' * len(groups))})", combinations)
-        return self.database.execute(
-            f"{self.view()} SELECT w.* FROM (SELECT __row, __label, {words} FROM v WHERE __fits AND NOT __hazard) w "
-            f"JOIN flips USING ({', '.join(groups)}) ORDER BY __row LIMIT {MOST_FLIPS}"
-        ).fetchall()
-
-    def rest(self) -> Iterator[tuple[int, dict[str, Any], Any]]:
-        """Return the rows that the row engine must see: hazards and misfits."""
-        names = list(self.columns)
-        raw = ", ".join(f"s.{quote(name)}" for name in names)
-        cursor = self.database.execute(
-            f"{self.view()} SELECT v.__row, s.__label, s.__misfit, {raw} FROM v JOIN src s ON s.rowid + 1 = v.__row "
-            "WHERE NOT __fits OR __hazard ORDER BY v.__row"
+    def rows_of(self, wanted: Sequence[tuple[int, ...]], limit: int) -> Iterator[tuple[int, ...]]:
+        """Return number and pattern of the first rows that have one of these patterns."""
+        held = [pa.array(column, pa.uint64()) for column in zip(*wanted, strict=True)]
+        self.database.register("wanted", pa.table(held, names=self.words))
+        names = ", ".join(self.words)
+        found = self.database.execute(
+            f"SELECT __row, {names} FROM packed SEMI JOIN wanted USING ({names}) ORDER BY __row LIMIT {limit}"
         )
-        while chunk := cursor.fetchmany(10_000):
-            for number, label, misfit, *values in chunk:
-                row = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-                yield number, {**row, "": MISFIT} if misfit else row, label
+        while chunk := found.fetchmany(BATCH):
+            yield from chunk
+
+    def left_over(self) -> Iterator[columns.Odd]:
+        """Return the rows that the row engine must see, by number."""
+        return heapq.merge(self._left_over(), self.loaded.odd, key=lambda item: item[0])
+
+    def _left_over(self) -> Iterator[columns.Odd]:
+        numbers = self.database.execute(
+            f"SELECT __row FROM packed WHERE w0 >> {patterns.BITS} = {patterns.LEFT_OVER} ORDER BY __row"
+        ).fetchall()
+        if not numbers:
+            return
+        wanted = pa.array([number for (number,) in numbers], pa.int64())
+        chosen = self.loaded.table.filter(pc.is_in(self.loaded.table[columns.ROW], wanted))
+        for batch in chosen.sort_by(columns.ROW).to_batches(max_chunksize=BATCH):
+            for item in batch.to_pylist():
+                label, number = item.pop(columns.LABEL), item.pop(columns.ROW)
+                yield number, {name: value for name, value in item.items() if value is not None}, label
 
 
 def _columns(versions: Sequence[Compiled]) -> dict[str, columnar.Column]:
@@ -229,33 +121,46 @@ def _columns(versions: Sequence[Compiled]) -> dict[str, columnar.Column]:
     for other in versions[1:]:
         if columnar.columns_of(other.document.input_schema) != found:
             raise NotExpressible("the two versions take different inputs")
+    if {columns.ROW, columns.LABEL} & found.keys():
+        raise NotExpressible("a field has a reserved name")
     return found
 
 
 def _run_columnar(
-    source: Source, label: str, compiled: Sequence[Compiled], count: _Count, progress: Progress
+    source: Source, label: str, versions: Sequence[Compiled], count: Count, progress: Progress
 ) -> None:
-    columns = _columns(compiled)
-    run = _Columnar(source, label, [_Version(item, columns) for item in compiled], columns)
-    run.load()
+    fields = _columns(versions)
+    slots = patterns.Slots(versions, fields)
+    run = _Run(columns.load(source, fields, label), slots, fields)
     progress(40)
-    split = len(run.versions[0].words("w"))
-    found = run.patterns()
-    if len(found) > MOST_PATTERNS:
-        raise NotExpressible("too many different patterns")
-    flipped = {}
-    for *words, row_label, rows, _first in found:
-        after = run.versions[0].outcome(tuple(words[:split]))
-        before = run.versions[1].outcome(tuple(words[split:])) if len(compiled) > 1 else None
-        count.add(None, after, before, row_label, rows)
-        if before is not None and before.decision_class != after.decision_class:
-            flipped[tuple(words)] = (after, before)
+    run.pack()
+    progress(60)
+    after, before = slots.versions[0], slots.versions[1] if len(versions) > 1 else None
+    # Many patterns differ only behind a rule that stops: what they lead to is counted once.
+    totals: dict[tuple[int, int, int | None], int] = defaultdict(int)
+    outcomes = {}
+    flipped: dict[tuple[int, ...], tuple[Any, Any, int | None]] = {}
+    for *words, rows in run.patterns():
+        code, pattern = patterns.joined(words)
+        if code == patterns.LEFT_OVER:
+            continue
+        now = after.outcome(pattern)
+        then = before.outcome(pattern) if before is not None else None
+        key = (id(now), id(then), _CODES[code])
+        outcomes[key] = (now, then)
+        totals[key] += rows
+        if then is not None and then.decision_class != now.decision_class:
+            flipped[tuple(words)] = (now, then, _CODES[code])
+    for key, rows in totals.items():
+        count.add(*outcomes[key], key[2], rows)
     progress(80)
-    decide_rows(run.rest(), count, compiled[0], compiled[1] if len(compiled) > 1 else None)
     if flipped:
-        for number, row_label, *words in run.flipped_rows(list(flipped)):
-            count.flip(number, *flipped[tuple(words)], metrics.label_of(row_label))
-        count.flips.sort(key=lambda flip: flip["row"])
+        for number, *words in run.rows_of(list(flipped), count.keep):
+            count.flip(number, *flipped[tuple(words)])
+    for _decided in counting.decide_rows(
+        run.left_over(), count, versions[0], versions[1] if before else None
+    ):
+        pass
 
 
 def evaluate(
@@ -265,15 +170,16 @@ def evaluate(
     label_key: str = "",
     baseline: Compiled | None = None,
     engine: str = "auto",
+    keep_flips: int = counting.MOST_FLIPS,
     progress: Progress = _no_progress,
 ) -> dict[str, Any]:
-    """Return the report of a contract over a file; ``engine`` is auto, columnar or rows.
+    """Return the report of a contract over rows; ``engine`` is auto, columnar or rows.
 
     Raises SourceInvalid; NotExpressible only where ``engine`` is columnar.
     """
     label = label_key or compiled.document.label_key
     versions = [compiled, baseline] if baseline is not None else [compiled]
-    used, reason, count = "columnar", "", _Count(baseline is not None)
+    used, reason, count = "columnar", "", Count(keep=keep_flips)
     try:
         if engine == "rows":
             raise NotExpressible("asked for")
@@ -281,11 +187,16 @@ def evaluate(
     except (NotExpressible, sources.SourceInvalid, duckdb.Error) as error:
         if engine == "columnar":
             raise
-        used, reason, count = "rows", str(error).splitlines()[0][:200], _Count(baseline is not None)
-        found = sources.rows(source, compiled.document.input_schema, label)
-        decide_rows(
-            ((at, row, value) for at, (row, value) in enumerate(found, start=1)), count, compiled, baseline
+        used, reason, count = (
+            "rows",
+            (str(error).splitlines() or [""])[0][:200],
+            Count(keep=keep_flips),
         )
+        found = sources.rows(source, compiled.document.input_schema, label)
+        numbered = ((at, row, value) for at, (row, value) in enumerate(found, start=1))
+        for _decided in counting.decide_rows(numbered, count, compiled, baseline):
+            pass
+    count.settle()
     progress(95)
     return _report(compiled, baseline, count, source, label, used, reason)
 
@@ -293,7 +204,7 @@ def evaluate(
 def _report(
     compiled: Compiled,
     baseline: Compiled | None,
-    count: _Count,
+    count: Count,
     source: Source,
     label: str,
     used: str,
@@ -323,6 +234,6 @@ def _report(
                 {"before": before, "after": after, "count": amount}
                 for (before, after), amount in sorted(count.pairs.items())
             ],
-            "flips": count.flips,
+            "flips": [counting.told(flip) for flip in count.flips[: counting.MOST_FLIPS]],
         }
     return report

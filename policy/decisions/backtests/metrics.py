@@ -17,6 +17,7 @@ from typing import Any
 
 CLASSES = ("approve", "review", "reject")
 LEAST_PRECISION, MOST_REVIEW = 0.80, 0.60
+GOOD, BAD = ("1", "1.0", "true", "good"), ("0", "0.0", "false", "bad")
 
 
 @dataclass(slots=True)
@@ -64,9 +65,9 @@ class Tally:
 def label_of(value: Any) -> int | None:
     """Return 0, 1 or None of what a label column holds."""
     text = str(value).strip().lower()
-    if text in {"1", "1.0", "true", "good"}:
+    if text in GOOD:
         return 1
-    if text in {"0", "0.0", "false", "bad"}:
+    if text in BAD:
         return 0
     return None
 

@@ -108,7 +108,8 @@ def _table(head: list[str], rows: list[list[Any]], numeric: set[int]) -> str:
         )
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{cells(head, "th")}</tr></thead><tbody>{body}</tbody></table></div>'
+    top = f"<thead><tr>{cells(head, 'th')}</tr></thead>"
+    return f'<div class="wide"><table>{top}<tbody>{body}</tbody></table></div>'
 
 
 def _section(title: str, metrics: Mapping[str, Any]) -> str:

@@ -70,8 +70,11 @@ class TestGuard:
 class TestLabelOf:
     @pytest.mark.parametrize(
         ("value", "label"),
-        [(1, 1), ("1", 1), (True, 1), (1.0, 1), ("good", 1), (0, 0), ("0", 0), (False, 0), ("bad", 0)]
-        + [(None, None), ("", None), (2, None), ([1], None)],
+        [
+            *((value, 1) for value in (1, "1", True, 1.0, "good")),
+            *((value, 0) for value in (0, "0", False, 0.0, "bad")),
+            *((value, None) for value in (None, "", 2, [1])),
+        ],
     )
     def test_reads_what_columns_hold(self, value: object, label: int | None) -> None:
         assert metrics.label_of(value) == label

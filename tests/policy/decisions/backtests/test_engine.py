@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from policy.decisions import demo
 from policy.decisions.backtests import columnar, engine, report, sources
-from policy.decisions.contracts import compiled, document
-from policy.rules import conditions, executor, rulesets
+from policy.rules import conditions, executor
+from tests.policy.decisions.backtests.contracts import FIELDS, one_rule
 from tests.policy.lending import lending_contract, row
 
 LENDING = lending_contract()
@@ -108,27 +108,6 @@ class TestEvaluate:
             engine.evaluate(LENDING, sources.Source("parquet", path))
 
 
-def one_rule(when: str, properties: dict[str, Any]) -> compiled.Compiled:
-    value = document.ContractDocument(
-        "t", "1.0.0", {"type": "object", "properties": properties}, (document.RulesetRef("r", "1.0.0"),)
-    )
-    text = orjson.dumps(
-        {
-            "name": "r",
-            "rules": [{"name": "one", "when": when, "action": {"class": "reject", "reasons": ["x"]}}],
-        }
-    ).decode()
-    return compiled.compile_contract(value, [rulesets.loads(text)])
-
-
-FIELDS = {
-    "a": {"type": "integer"},
-    "b": {"type": "integer"},
-    "x": {"type": "number"},
-    "y": {"type": "number"},
-    "p": {"type": "boolean"},
-    "s": {"type": "string"},
-}
 integers = st.deferred(
     lambda: st.one_of(
         st.sampled_from(["a", "b", "0", "1", "-3", "700"]),
@@ -182,21 +161,14 @@ class TestColumnar:
         table = pa.Table.from_pylist(
             [{name: item.get(name) for name in FIELDS} for item in given_rows],
             pa.schema(
-                [("a", pa.int64()), ("b", pa.int64()), ("x", pa.float64()), ("y", pa.float64())]
-                + [("p", pa.bool_()), ("s", pa.string())]
+                {"a": pa.int64(), "b": pa.int64(), "x": pa.float64(), "y": pa.float64()}
+                | {"p": pa.bool_(), "s": pa.string()}
             ),
         )
         database = duckdb.connect()
         database.register("t", table)
-        clean = ", ".join(
-            f"CASE WHEN {c.sql} BETWEEN {-columnar.LIMIT} AND {columnar.LIMIT} THEN {c.sql} END AS {c.sql}"
-            if c.type in {"int", "double"}
-            else c.sql
-            for c in columns.values()
-        )
-        answers = database.execute(
-            f"SELECT {text}, w OR ({translator.hazard()}) FROM (SELECT {translator.wide_hazard()} AS w, {clean} FROM t)"
-        ).fetchall()
+        inner = f"SELECT ({translator.wide_hazard()}) AS w, {translator.cleaned() or '0'} FROM t"
+        answers = database.execute(f"SELECT {text}, w OR ({translator.hazard()}) FROM ({inner})").fetchall()
         scope = contract.program.scope
         for item, (value, hazard) in zip(given_rows, answers, strict=True):
             if not hazard:
