@@ -123,7 +123,7 @@ INSTALLED_APPS = [
     or (BASE_DIR / app.replace(".", "/") / "apps.py").exists()
 ]
 MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "decisionos.kernel.web.metrics.MetricsBeforeMiddleware",
     "decisionos.kernel.web.middleware.CorrelationMiddleware",
     "tenancy.access.paths.TenantPathMiddleware",
     "decisionos.kernel.web.middleware.FaultMiddleware",
@@ -131,7 +131,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "decisionos.kernel.web.middleware.ContentSecurityMiddleware",
     "decisionos.kernel.web.pages.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "decisionos.kernel.web.pages.LocaleMiddleware",
     "decisionos.kernel.web.pages.CommonMiddleware",
     "decisionos.kernel.web.pages.CsrfViewMiddleware",
     "decisionos.kernel.web.pages.AuthenticationMiddleware",
@@ -140,7 +140,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "decisionos.kernel.tenants.middleware.PageScopeMiddleware",
     "decisionos.kernel.console.middleware.ConsoleMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "decisionos.kernel.web.metrics.MetricsAfterMiddleware",
 ]
 ROOT_URLCONF = "decisionos.urls"
 WSGI_APPLICATION = "decisionos.wsgi.application"

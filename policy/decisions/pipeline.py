@@ -43,11 +43,12 @@ class RequestInvalid(errors.Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, for which organization, under which correlation id."""
+    """Who asks, for which organization (``tenant`` is its short name), under which correlation id."""
 
     tenant_id: uuid.UUID
     actor: str
     corr_id: str = ""
+    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

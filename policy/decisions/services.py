@@ -16,7 +16,7 @@ from typing import Any
 from decisionos.kernel import canonical, errors
 from decisionos.kernel.idempotency.services import KeyReused
 from decisionos.kernel.tenants import scope
-from policy.decisions import pipeline, recording, selectors
+from policy.decisions import pipeline, recording, selectors, telemetry
 from policy.decisions.contracts import cache
 from policy.decisions.contracts import selectors as contracts
 from policy.decisions.contracts.compiled import Compiled
@@ -78,6 +78,7 @@ def decide(*, contract: str, asked: Asked, caller: Caller, now: datetime.datetim
     compiled = cache.active(caller.tenant_id, contract)
     made = _made(compiled, asked, caller, now)
     if made.id in recording.record(caller.tenant_id, [made]):
+        telemetry.note(caller.tenant, contract, [made.answer["class"]])
         return made.answer
     return first_answer(caller.tenant_id, made)
 
@@ -117,7 +118,7 @@ def decide_many(
             if waiting is not None:
                 yield waiting()
             stored = recorder.start([item for _, item in outcomes if isinstance(item, Made)])
-            waiting = functools.partial(_answers, outcomes, stored, caller.tenant_id)
+            waiting = functools.partial(_answers, contract, outcomes, stored, caller)
         if waiting is not None:
             yield waiting()
     finally:
@@ -151,17 +152,20 @@ def _outcomes(
 
 
 def _answers(
+    contract: str,
     outcomes: Sequence[tuple[int, Made | errors.DosError]],
     stored: Callable[[], set[uuid.UUID]],
-    tenant_id: uuid.UUID,
+    caller: Caller,
 ) -> list[dict[str, Any]]:
     new = stored()
+    made = [item for _, item in outcomes if isinstance(item, Made) and item.id in new]
+    telemetry.note(caller.tenant, contract, [item.answer["class"] for item in made])
     answers = []
     for line, item in outcomes:
         try:
             if isinstance(item, errors.DosError):
                 raise item
-            answer = item.answer if item.id in new else first_answer(tenant_id, item)
+            answer = item.answer if item.id in new else first_answer(caller.tenant_id, item)
             answers.append({"line": line, **answer})
         except errors.DosError as error:
             answers.append({"line": line, "error": error.as_problem()})

@@ -23,7 +23,7 @@ from decisionos.kernel import clock, correlation, errors
 from decisionos.kernel.idempotency import services as idempotency
 from decisionos.kernel.tenants import scope
 from decisionos.kernel.web import api, problems
-from policy.decisions import batches, pipeline, services
+from policy.decisions import batches, pipeline, services, telemetry
 from tenancy.access import authentication
 from tenancy.access import services as access
 
@@ -54,6 +54,7 @@ def authorized(request: HttpRequest, permission: str) -> access.Subject:
             if len(_allowed) > 10_000:
                 _allowed.clear()
             _allowed[known] = moment
+    request.subject = subject  # type: ignore[attr-defined]  # what is counted is counted for somebody
     return subject
 
 
@@ -76,7 +77,7 @@ def budgets(request: HttpRequest) -> dict[str, float]:
 
 def caller_of(subject: access.Subject) -> pipeline.Caller:
     """Return the subject as the pipeline knows it."""
-    return pipeline.Caller(subject.tenant_id, subject.actor, correlation.current())
+    return pipeline.Caller(subject.tenant_id, subject.actor, correlation.current(), subject.tenant_slug)
 
 
 def _parsed(body: bytes) -> Any:
@@ -98,12 +99,14 @@ def idempotency_key(request: HttpRequest, *, most: int = idempotency.MOST_CHARAC
 
 def decide(request: HttpRequest, subject: access.Subject, contract: str) -> HttpResponse:
     """Decide one request."""
+    began = time.perf_counter()
     key = idempotency_key(request)
     fingerprint = idempotency.fingerprint(request.path, request.body) if key else ""
     asked = pipeline.read_request(
         _parsed(request.body), key=key, fingerprint=fingerprint, budgets=budgets(request)
     )
     answer = services.decide(contract=contract, asked=asked, caller=caller_of(subject), now=clock.now())
+    telemetry.note_seconds(subject.tenant_slug, contract, time.perf_counter() - began)
     return HttpResponse(orjson.dumps(answer), content_type="application/json")
 
 

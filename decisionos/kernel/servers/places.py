@@ -50,6 +50,11 @@ class Places:
         return self.data / "run"
 
     @property
+    def metrics(self) -> Path:
+        """Return the folder into which every process counts; it begins empty at each start."""
+        return self.run / "metrics"
+
+    @property
     def logs(self) -> Path:
         """Return the folder of the log channels."""
         return self.data / "logs"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -86,6 +87,8 @@ class Supervisor:
         self._lock.truncate(0)
         self._lock.write(f"pid {os.getpid()}, {self.url}")
         self._lock.flush()
+        shutil.rmtree(self.places.metrics, ignore_errors=True)
+        self.places.metrics.mkdir(parents=True)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         return self
@@ -126,6 +129,8 @@ class Supervisor:
             child.process = subprocess.Popen(
                 child.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
                 preexec_fn=embedded.ends_with_parent(signal.SIGTERM),
+                # Every process counts into one folder, so that any web process can tell of all.
+                env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self.places.metrics)},
             )  # fmt: skip
 
     def wait_for_web(self, *, seconds: float = 60) -> None:

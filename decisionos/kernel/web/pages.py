@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware as _Authentication
 from django.contrib.messages.middleware import MessageMiddleware as _Message
 from django.contrib.sessions.middleware import SessionMiddleware as _Session
@@ -17,6 +18,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware as _Common
 from django.middleware.csrf import CsrfViewMiddleware as _Csrf
+from django.middleware.locale import LocaleMiddleware as _Locale
+from django.utils import translation
 from django_otp.middleware import OTPMiddleware as _Otp
 
 _PREFIXES = ("/api/", "/t/")
@@ -78,6 +81,19 @@ class CsrfViewMiddleware(_ForPages, _Csrf):
         if is_keyed(request):
             return None
         return super().process_view(request, callback, callback_args, callback_kwargs)
+
+
+class LocaleMiddleware(_Locale):
+    """The language of an answer: a program that names none gets the installation's."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve one request in its language."""
+        if is_keyed(request) and "HTTP_ACCEPT_LANGUAGE" not in request.META:
+            # The thread may still speak the language of the request before.
+            translation.activate(settings.LANGUAGE_CODE)
+            response: HttpResponseBase = self.get_response(request)
+            return response
+        return super().__call__(request)
 
 
 class AuthenticationMiddleware(_ForPages, _Authentication):

@@ -6,8 +6,6 @@ import json
 import logging
 from pathlib import Path
 
-import pytest
-
 from decisionos.kernel import correlation
 from decisionos.kernel.logs import DailyFileHandler, JsonFormatter
 
@@ -15,12 +13,18 @@ from decisionos.kernel.logs import DailyFileHandler, JsonFormatter
 class TestJsonFormatter:
     """One object per line."""
 
-    @pytest.mark.requirement("D-D22")
     def test_carries_the_correlation_id_and_extra_fields(self) -> None:
         correlation.enter("corr-7")
-        record = logging.makeLogRecord({"msg": "done %s", "args": ("x",), "name": "n", "levelname": "INFO", "rows": 3})
+        record = logging.makeLogRecord(
+            {"msg": "done %s", "args": ("x",), "name": "n", "levelname": "INFO", "rows": 3}
+        )
         line = json.loads(JsonFormatter().format(record))
-        assert (line["message"], line["corr_id"], line["rows"], line["level"]) == ("done x", "corr-7", 3, "INFO")
+        assert (line["message"], line["corr_id"], line["rows"], line["level"]) == (
+            "done x",
+            "corr-7",
+            3,
+            "INFO",
+        )
 
     def test_masks_contacts_in_the_message_and_in_fields(self) -> None:
         record = logging.makeLogRecord({"msg": "call 010-1234-5678", "note": "mail kim@company.co.kr"})
