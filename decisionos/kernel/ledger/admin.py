@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from decisionos.kernel.admin.base import ReadOnlyAdmin
-from decisionos.kernel.ledger.models import Checkpoint, Entry, Seal
+from decisionos.kernel.ledger.models import Checkpoint, Entry, Seal, VerificationRun
 
 
 @admin.register(Entry)
@@ -32,3 +32,11 @@ class CheckpointAdmin(ReadOnlyAdmin):
 
     list_display = ("size", "root", "head", "kid", "created_at")
     fields = ("tenant_id", "size", "root", "head", "kid", "signature", "created_at")
+
+
+@admin.register(VerificationRun)
+class VerificationRunAdmin(ReadOnlyAdmin):
+    """What verifications found."""
+
+    list_display = ("created_at", "state", "is_valid", "entries", "checked", "started_by", "finished_at")
+    list_filter = ("state", "is_valid")

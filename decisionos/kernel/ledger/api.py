@@ -6,11 +6,9 @@ is complete or refused, because it is made whole before its first byte is sent.
 
 from __future__ import annotations
 
-import tempfile
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import IO, Any
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -24,21 +22,11 @@ from rest_framework.response import Response
 
 from decisionos.kernel import errors
 from decisionos.kernel.keys import services as keys
-from decisionos.kernel.ledger import export, proofs, rules, verifying
-from decisionos.kernel.ledger import services as ledger
+from decisionos.kernel.ledger import downloads, proofs, rules, verifying
+from decisionos.kernel.ledger.checking import EntryNotFound
 from decisionos.kernel.ledger.models import Checkpoint, Entry, Seal
 from decisionos.kernel.tenants import scope
 from decisionos.kernel.web.api import ApiView
-
-IN_MEMORY_BYTES = 8_000_000
-CHUNK_BYTES = 64 * 1024
-
-
-class EntryNotFound(errors.NotFound):
-    """There is no such entry in this organization's ledger."""
-
-    code = "ledger_entry_not_found"
-    title = "No such ledger entry"
 
 
 class SignedRootSerializer(serializers.Serializer[Any]):
@@ -355,31 +343,7 @@ class LedgerExportView(ApiView):
     def get(self, request: Request) -> StreamingHttpResponse:
         """Stream the chain as NDJSON, from ``since`` to the checkpoint of size ``until``; note it."""
         first, last = _number(request, "since"), _number(request, "until")
-        first = 1 if first is None else first
-        end = proofs.get_checkpoint(last)
-        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  the stream closes it
-        lines = 0
-        for line in export.export_lines(first=first, last=end.size):
-            file.write(line)
-            lines += 1
-        ledger.append(
-            kind="ledger.exported",
-            payload={"first": first, "last": end.size, "lines": lines},
-            subject_type="ledger",
-            subject_id=str(end.tenant_id),
-        )
-        length = file.tell()
-        file.seek(0)
-        response = StreamingHttpResponse(_chunks(file), content_type="application/x-ndjson")
-        response["Content-Length"] = str(length)
-        response["Content-Disposition"] = f'attachment; filename="ledger-{first}-{end.size}.ndjson"'
-        return response
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
+        return downloads.chain_file(first=1 if first is None else first, last=last)
 
 
 routes = [

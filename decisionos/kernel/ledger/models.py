@@ -1,6 +1,7 @@
 """The ledger's rows: entries, their seals, signed checkpoints, and the tiles of the Merkle tree.
 
-All four are insert-only. An entry is written by whoever acts; the other three by the sealer alone.
+All four are insert-only. An entry is written by whoever acts; the other three by the sealer alone. What a
+verification found is kept beside them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Cast
 
 from decisionos.kernel import clock
+from decisionos.kernel.ledger.enums import RunState
 from decisionos.kernel.tenants.models import TenantModel
 
 
@@ -40,6 +42,8 @@ class Entry(TenantModel):
         indexes = [
             models.Index(fields=["tenant_id", "xid", "id"], name="kernel_ledger_order"),
             models.Index(fields=["tenant_id", "subject_type", "subject_id"], name="kernel_ledger_subject"),
+            models.Index(fields=["tenant_id", "-occurred_at", "-id"], name="kernel_ledger_time"),
+            models.Index(fields=["tenant_id", "kind", "-occurred_at", "-id"], name="kernel_ledger_kind"),
         ]
         verbose_name_plural = "entries"
 
@@ -105,3 +109,38 @@ class Tile(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.level}/{self.index}"
+
+
+class VerificationRun(TenantModel):
+    """A verification of the whole chain, in the background: how far it is, and what it found."""
+
+    state = models.CharField(max_length=8, choices=RunState.choices, default=RunState.QUEUED)
+    is_valid = models.BooleanField(null=True, blank=True)
+    entries = models.PositiveBigIntegerField(default=0, help_text="to be checked, then checked")
+    checked = models.PositiveBigIntegerField(default=0)
+    checkpoints = models.PositiveBigIntegerField(default=0)
+    result = models.JSONField(default=dict, blank=True)
+    error = models.CharField(max_length=500, blank=True, default="")
+    started_by = models.CharField(max_length=120, blank=True, default="")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [*TenantModel.Meta.constraints]
+        indexes = [models.Index(fields=["tenant_id", "-id"], name="kernel_ledger_run_new")]
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M} · {self.state}"
+
+    @property
+    def is_finished(self) -> bool:
+        """Return whether the run has ended."""
+        return self.state in {RunState.DONE, RunState.FAILED}
+
+    @property
+    def percent(self) -> int:
+        """Return how much of the chain is checked."""
+        if self.state == RunState.DONE:
+            return 100
+        return min(99, self.checked * 100 // self.entries) if self.entries else 0
