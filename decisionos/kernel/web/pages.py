@@ -86,13 +86,14 @@ class CsrfViewMiddleware(_ForPages, _Csrf):
 class LocaleMiddleware(_Locale):
     """The language of an answer: a program that names none gets the installation's."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> Any:
         """Serve one request in its language."""
         if is_keyed(request) and "HTTP_ACCEPT_LANGUAGE" not in request.META:
             # The thread may still speak the language of the request before.
             translation.activate(settings.LANGUAGE_CODE)
-            response: HttpResponseBase = self.get_response(request)
-            return response
+            return self.get_response(request)
         return super().__call__(request)
 
 
