@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from hypothesis import strategies as st
 
 from decisionos.kernel import canonical, correlation, errors
 from decisionos.kernel.ledger import INSERT_ONLY, acting, rules, services
@@ -175,3 +177,28 @@ class TestRows:
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="insert-only"):
                 owner.execute(statement.format(table))
             owner.rollback()
+
+
+class TestDigest:
+    """The quick way to an entry's digest."""
+
+    @hypothesis.given(
+        payload=st.dictionaries(
+            st.text(max_size=8).filter(lambda text: "\x00" not in text),
+            st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9),
+            max_size=4,
+        ),
+        actor=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20),
+    )
+    @hypothesis.settings(max_examples=200, deadline=None)
+    def test_is_the_one_of_the_canonical_record(self, payload: dict[str, Any], actor: str) -> None:
+        tenant = ONE
+        at = datetime(2026, 1, 2, tzinfo=UTC)
+        draft = Draft("test.made", payload, "thing", "1", actor, "c", at)
+        prepared = services.prepare(draft, tenant_id=tenant)
+        assert prepared.digest == canonical.digest(
+            rules.record(
+                entry_id=prepared.id, tenant_id=tenant, occurred_at=rules.instant(at), kind="test.made",
+                subject_type="thing", subject_id="1", actor=actor, corr_id="c", payload=payload,
+            )
+        )  # fmt: skip
