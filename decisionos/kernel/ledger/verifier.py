@@ -6,6 +6,9 @@
 Needs Python 3.11 and the package ``cryptography``, and nothing of the product. The key file must come from
 a source you trust: keys inside the export prove nothing about themselves. Exit code 0: consistent; 1: broken,
 and the first broken entry is named; 2: the files cannot be read.
+
+``Verifier`` reads every line as JSON and is the judge. ``Quick`` cuts the record out of an entry's line and
+hashes the bytes as they stand: what it accepts was signed, byte for byte; all else is left to the judge.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ import argparse
 import base64
 import binascii
 import hashlib
+import io
 import json
 import math
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,11 +112,32 @@ class Tree:
 
     def append(self, digest: bytes) -> None:
         """Add a leaf."""
-        node, size = sha256(b"\x00" + digest), self.size
+        self._add(sha256(b"\x00" + digest), 1)
+
+    def _add(self, node: bytes, width: int) -> None:
+        """Add a complete subtree that may stand here."""
+        size = self.size // width
         while size & 1:
             node, size = sha256(b"\x01" + self.peaks.pop() + node), size >> 1
         self.peaks.append(node)
-        self.size += 1
+        self.size += width
+
+    def extend(self, digests: bytes | bytearray) -> None:
+        """Add leaves whose digests stand one after another: the same as appending each, only quicker."""
+        hashed, size = hashlib.sha256, hashlib.sha256().digest_size
+        leaves = [hashed(b"\x00" + digests[i : i + size]).digest() for i in range(0, len(digests), size)]
+        at, count = 0, len(leaves)
+        while at < count:
+            # The largest complete subtree that starts here and whose leaves are all given.
+            width = min(self.size & -self.size or count, 1 << (count - at).bit_length() - 1)
+            level = leaves[at : at + width]
+            while len(level) > 1:
+                one = iter(level)
+                level = [
+                    hashed(b"\x01" + left + right).digest() for left, right in zip(one, one, strict=True)
+                ]
+            self._add(level[0], width)
+            at += width
 
     def root(self) -> str:
         """Return the root."""
@@ -233,17 +259,25 @@ class Verifier:
         if self.seq != self.header["last"]:
             raise self.fail(f"the entries end at {self.seq} of {self.header['last']}")
 
+    def grow(self, size: int) -> None:
+        """Bring tree and chain up to a checkpoint's size."""
+        while self.tree.size < size:
+            digest = self.digests[self.tree.size - self.header["first"] + 1]
+            self.tree.append(digest)
+            self.reached = sha256(self.reached + digest)
+
+    def name_of(self, seq: int) -> str:
+        """Return the id of the entry of a number."""
+        return self.ids[seq - int(self.header["first"])]
+
     def take_checkpoint(self, value: dict[str, Any]) -> None:
         """Check a checkpoint's root, head and signature."""
         size, first = value["size"], self.header["first"]
         at = self.covered + 1 if self.covered else first
         if not isinstance(size, int) or not at <= size <= self.seq:
             raise self.fail(f"a checkpoint of {size} entries stands in the wrong place", seq=at)
-        while self.tree.size < size:
-            digest = self.digests[self.tree.size - first + 1]
-            self.tree.append(digest)
-            self.reached = sha256(self.reached + digest)
-        name = self.ids[at - first]
+        self.grow(size)
+        name = self.name_of(at)
         if value["tenant"] != self.header["tenant"]:
             raise self.fail("the checkpoint belongs to another tenant", name, seq=at)
         statement = {key: value[key] for key in ("head", "root", "size", "tenant", "time")}
@@ -294,13 +328,86 @@ class Verifier:
             raise self.fail("the export is cut off: its end line is missing")
 
 
-def verify(lines: Iterable[bytes], trusted: Iterable[Ed25519PublicKey]) -> Verifier:
-    """Check an export; raises ExportBroken."""
-    verifier = Verifier(trusted)
+# --- the quick look -------------------------------------------------------------------------------
+
+_TEXT = rb'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"'
+_FRONT = re.compile(rb'\{"actor":%b,"at":%b,"corr_id":%b' % (_TEXT, _TEXT, _TEXT))
+_BACK = rb',"subject_id":%b,"subject_type":%b,"tenant":"%b"'
+_LAST = b',"type":"entry"}\n'
+_SEAL = b',"curr":"%b","digest":"%b"'
+_SEAL_BYTES = len(_SEAL) - 4 + 2 * 64
+_AT_ONCE = 1 << 16
+
+
+class Quick(Verifier):
+    """Follows an export by its bytes; refuses whatever is not exactly as the product writes it.
+
+    The front is read from the first byte on, the back up to the last, each by members that stand side by
+    side, so that no nested object and no text can pass for the place of a seal.
+    """
+
+    def __init__(self, trusted: Iterable[Ed25519PublicKey]) -> None:
+        super().__init__(trusted)
+        self.raws, self.heads = bytearray(), bytearray()
+        self.back = re.compile(b"")
+
+    def take_header(self, value: dict[str, Any]) -> None:
+        """Take the header, and the shape of what must follow."""
+        super().take_header(value)
+        self.back = re.compile(_BACK % (_TEXT, _TEXT, re.escape(str(value["tenant"]).encode())))
+
+    def take(self, line: bytes) -> None:
+        """Check one line; raises ExportBroken where there is the slightest doubt."""
+        if not line.endswith(_LAST) or not 0 <= self.stage <= 1:
+            super().take(line)
+            return
+        link = b',"prev":"%b","seq":%d' % (self.head.encode(), self.seq + 1)
+        front, at, end = _FRONT.match(line), line.rfind(link), len(line) - len(_LAST)
+        if front is None or at < 0 or self.back.fullmatch(line, at + len(link), end) is None:
+            raise self.fail("it is not written as expected")
+        cut = front.end()
+        digest = sha256(line[:cut] + line[cut + _SEAL_BYTES : at] + line[at + len(link) : end] + b"}")
+        head = sha256((self.heads[-32:] or self.reached) + digest)
+        self.head = head.hex()
+        if line[cut : cut + _SEAL_BYTES] != _SEAL % (self.head.encode(), digest.hex().encode()):
+            raise self.fail("its digest or its seal is not its own")
+        self.raws += digest
+        self.heads += head
+        self.stage, self.seq, self.lines = 1, self.seq + 1, self.lines + 1
+        self.running.update(line)
+
+    def grow(self, size: int) -> None:
+        """Bring tree and chain up to a checkpoint's size."""
+        before = int(self.header["first"]) - 1
+        while self.tree.size < size:
+            start = self.tree.size - before
+            stop = min(start + _AT_ONCE, size - before)
+            self.tree.extend(self.raws[start * 32 : stop * 32])
+            self.reached = bytes(self.heads[stop * 32 - 32 : stop * 32])
+
+    def name_of(self, seq: int) -> str:
+        """Return nothing: the judge names it."""
+        return ""
+
+
+def _follow(verifier: Verifier, lines: Iterable[bytes]) -> Verifier:
     for line in lines:
         verifier.take(line)
     verifier.finish()
     return verifier
+
+
+def verify(lines: Iterable[bytes], trusted: Iterable[Ed25519PublicKey]) -> Verifier:
+    """Check an export; raises ExportBroken. Lines that can be read only once are judged at once."""
+    keys = list(trusted)
+    start = lines.tell() if isinstance(lines, io.IOBase) and lines.seekable() else None
+    if start is not None or iter(lines) is not lines:
+        try:
+            return _follow(Quick(keys), lines)
+        except ExportBroken:
+            if start is not None:
+                lines.seek(start)  # type: ignore[attr-defined]
+    return _follow(Verifier(keys), lines)
 
 
 def load_keys(pem: bytes) -> list[Ed25519PublicKey]:
@@ -317,11 +424,6 @@ def load_keys(pem: bytes) -> list[Ed25519PublicKey]:
     return found
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        yield from stream
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Verify a DecisionOS ledger export.")
@@ -330,7 +432,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         trusted = load_keys(options.key.read_bytes())
-        result = verify(_lines(options.export), trusted)
+        with options.export.open("rb", buffering=1 << 20) as stream:
+            result = verify(stream, trusted)
     except ExportBroken as broken:
         sys.stdout.write(f"BROKEN {broken}\n")
         return 1

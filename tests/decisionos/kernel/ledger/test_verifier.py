@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decisionos.kernel import canonical
 from decisionos.kernel.keys import services as keys
-from decisionos.kernel.ledger import export, rules, verifier
+from decisionos.kernel.ledger import export, rules, sealing, services, verifier
 from decisionos.kernel.tenants import scope
 from tests.decisionos.kernel.ledger.conftest import TENANT, fill
 
@@ -37,13 +39,30 @@ def trusted(lines: list[bytes]) -> list[Ed25519PublicKey]:
     return verifier.load_keys("".join(key.pem() for key in keys.public_keys(rules.PURPOSE)).encode())
 
 
-def broken_at(lines: list[bytes], trusted: list[Ed25519PublicKey]) -> int | None:
-    """The first broken entry, or None."""
+def finding(lines: Iterable[bytes], trusted: list[Ed25519PublicKey]) -> str:
+    """What is told of an export, or an empty text."""
     try:
         verifier.verify(lines, trusted)
     except verifier.ExportBroken as broken:
-        return broken.seq
-    return None
+        return str(broken)
+    return ""
+
+
+def broken_at(lines: list[bytes], trusted: list[Ed25519PublicKey]) -> int | None:
+    """The first broken entry, or None; with the quick look and without it."""
+    judged = finding(iter(lines), trusted)
+    assert finding(lines, trusted) == judged
+    assert finding(io.BytesIO(b"".join(lines)), trusted) == judged
+    return int(judged.removeprefix("first broken entry: ").split(":")[0].split(" ")[0]) if judged else None
+
+
+def is_taken_quickly(lines: list[bytes], trusted: list[Ed25519PublicKey]) -> bool:
+    """Whether the quick look alone accepts an export."""
+    try:
+        verifier._follow(verifier.Quick(trusted), lines)
+    except verifier.ExportBroken:
+        return False
+    return True
 
 
 def edited(line: bytes, **changes: object) -> bytes:
@@ -159,6 +178,94 @@ class TestVerify:
         pems = [key.pem().encode() for key in keys.public_keys(rules.PURPOSE)]
         assert broken_at(written, verifier.load_keys(b"".join(pems))) is None
         assert broken_at(written, verifier.load_keys(pems[1])) == 1
+
+
+class TestQuick:
+    """The look at an entry's bytes."""
+
+    def test_takes_what_the_product_writes(self, lines: list[bytes], trusted: list[Ed25519PublicKey]) -> None:
+        assert is_taken_quickly(lines, trusted)
+
+    def test_takes_unusual_content_and_stretches(self, db: None) -> None:
+        payloads: list[dict[str, object]] = [
+            {"large": 1e300, "small": 1e-7, "none": None, "\U00010000": 1, "\ufb33": 2},
+            {"text": 'a "quoted" \\ word\n\t\u0001', "nested": [[{"prev": "0" * 64, "seq": 1}]]},
+            {"type": "entry", "curr": "0" * 64, "digest": "0" * 64, "subject_id": "x"},
+        ]
+        with scope.tenant_scope(TENANT):
+            for payload in payloads * 90:
+                services.append(
+                    kind="a.b", payload=payload, actor='","at":"', subject_id='x","prev":"', corr_id="\\"
+                )
+        sealing.seal_pending(TENANT, batch=100)
+        pems = "".join(key.pem() for key in keys.public_keys(rules.PURPOSE)).encode()
+        with scope.tenant_scope(TENANT):
+            for first in (1, 2, 3, 129, 270):
+                written = list(export.export_lines(first=first))
+                assert is_taken_quickly(written, verifier.load_keys(pems))
+                assert broken_at(written, verifier.load_keys(pems)) is None
+
+    def test_refuses_a_seal_that_stands_elsewhere(self, db: None) -> None:
+        with scope.tenant_scope(TENANT):
+            services.append(kind="a.b", payload={"a": {"b": 1}, "t": "x"}, subject_id="s", actor="u")
+        sealing.seal_pending(TENANT)
+        with scope.tenant_scope(TENANT):
+            written = list(export.export_lines())
+        trusted = verifier.load_keys(keys.public_keys(rules.PURPOSE)[0].pem().encode())
+        line = written[1]
+        entry = json.loads(line)
+        front = f',"curr":"{entry["curr"]}","digest":"{entry["digest"]}"'.encode()
+        back = f',"prev":"{entry["prev"]}","seq":1'.encode()
+        assert line.count(front) == line.count(back) == 1
+        for part in (front, back):
+            rest = line.replace(part, b"")
+            places = [at for at in range(len(rest)) if rest[:at] + part + rest[at:] != line]
+            assert len(places) == len(rest) - 1
+            for at in places:
+                moved = [written[0], rest[:at] + part + rest[at:], *written[2:]]
+                assert not is_taken_quickly(moved, trusted)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b'{"actor"', b'{ "actor"'),
+            (b'"type":"entry"}', b'"type":"entry" }'),
+            (b'"type":"entry"}', b'"type":"entry","x":1}'),
+            (b'"seq":3', b'"seq":3.0'),
+            (b'"seq":3', b'"seq":03'),
+            (b'"kind":', b'"kind" :'),
+            (b'"actor":"', b'"actor":"\\u0041'),
+            (b'"text":"', b'"text":"\\u0041'),
+            (b'"curr":"', b'"curr":"A'),
+        ],
+    )
+    def test_refuses_what_is_only_written_otherwise(
+        self, lines: list[bytes], trusted: list[Ed25519PublicKey], old: bytes, new: bytes
+    ) -> None:
+        assert lines[3].count(old) == 1
+        changed = [*lines[:3], lines[3].replace(old, new), *lines[4:]]
+        assert not is_taken_quickly(changed, trusted)
+        assert broken_at(changed, trusted) == 3
+
+    @given(
+        st.integers(0, 8),
+        st.integers(0, 700),
+        st.integers(0, 30),
+        st.sampled_from([b"", b" ", b'"', b"}", b",", b"\\", b"0", b"\n", b'"a":1,', b"\xff"]),
+    )
+    @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_finds_what_the_judge_finds_whatever_is_replaced(
+        self,
+        lines: list[bytes],
+        trusted: list[Ed25519PublicKey],
+        number: int,
+        at: int,
+        width: int,
+        piece: bytes,
+    ) -> None:
+        line = lines[number]
+        changed = [*lines[:number], line[:at] + piece + line[at + width :], *lines[number + 1 :]]
+        broken_at(b"".join(changed).splitlines(keepends=True), trusted)
 
 
 class TestMain:
