@@ -54,7 +54,7 @@ export function start() {
     if (menu && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
       move(menu, event.key === "ArrowDown" ? 1 : -1);
-    } else if (event.key === "ArrowDown" && event.target instanceof Element && event.target.matches("[popovertarget][aria-expanded=true]")) {
+    } else if (event.key === "ArrowDown" && event.target instanceof Element && event.target.matches("[popovertarget]") && $(`#${event.target.getAttribute("popovertarget")}`)?.matches(":popover-open")) {
       event.preventDefault();
       move($(`#${event.target.getAttribute("popovertarget")}`), 1);
     }

@@ -129,6 +129,6 @@ export function start() {
     const option = event.target.closest("[data-number]");
     if (option) choose(Number(option.dataset.number));
   });
-  const heading = $("main h1")?.textContent.trim();
-  if (heading && !document.querySelector(".failure")) remember(heading, location.pathname + location.search);
+  const title = document.title.split(" · ")[0].trim();
+  if (title && !$(".failure")) remember(title, location.pathname + location.search);
 }

@@ -3,9 +3,9 @@ import { $$ } from "./dom.js";
 import { gettext, language } from "./i18n.js";
 
 const units = [
-  [60, 3600, "%(n)s min ago", "in %(n)s min"],
-  [3600, 86400, "%(n)s h ago", "in %(n)s h"],
-  [86400, 2592000, "%(n)s d ago", "in %(n)s d"],
+  [60, 3600, (n) => gettext("%(n)s min ago", { n }), (n) => gettext("in %(n)s min", { n })],
+  [3600, 86400, (n) => gettext("%(n)s h ago", { n }), (n) => gettext("in %(n)s h", { n })],
+  [86400, 2592000, (n) => gettext("%(n)s d ago", { n }), (n) => gettext("in %(n)s d", { n })],
 ];
 
 export function relative(moment, now = Date.now()) {
@@ -13,7 +13,7 @@ export function relative(moment, now = Date.now()) {
   const seconds = Math.abs(away);
   if (seconds < 45) return away < 0 ? gettext("in a moment") : gettext("just now");
   for (const [size, most, past, future] of units) {
-    if (seconds < most) return gettext(away < 0 ? future : past, { n: Math.max(1, Math.round(seconds / size)) });
+    if (seconds < most) return (away < 0 ? future : past)(Math.max(1, Math.round(seconds / size)));
   }
   return moment.toLocaleDateString(language, { dateStyle: "medium" });
 }
