@@ -17,6 +17,7 @@ ones stated here and nothing else:
 from __future__ import annotations
 
 import datetime
+import itertools
 import math
 import random
 from pathlib import Path
@@ -31,6 +32,7 @@ from policy.packs import services as packs
 SEED = 20260101
 PACK, CONTRACT, ACTOR = "lending", "lending", "system:demo"
 LABEL = "label"
+KST = datetime.timedelta(hours=9)
 
 _EMPLOYMENT = (("salaried", 58), ("self_employed", 22), ("contract", 14), ("retired", 6))
 _PROPERTY = (("apartment", 66), ("condo", 20), ("house", 14))
@@ -88,21 +90,47 @@ def bundled_pack() -> dict[str, bytes]:
     return packs.sign_folder(Path(settings.BASE_DIR) / "packs" / PACK)
 
 
+def moments(n: int, *, now: datetime.datetime, parts: int = 48) -> list[tuple[datetime.datetime, int]]:
+    """Return the half hours of the day before ``now``, oldest first, each with its share of ``n``.
+
+    Busy at ten in the morning of UTC+9, quiet at night.
+    """
+    step = datetime.timedelta(days=1) / parts
+    starts = [now - step * (parts - place) for place in range(parts)]
+    weights = [1.25 + math.sin(((at + KST).hour + at.minute / 60 - 4) / 24 * 2 * math.pi) for at in starts]
+    shares, done, reached = [], 0, 0.0
+    for at, weight in zip(starts, weights, strict=True):
+        reached += weight
+        share = round(n * reached / sum(weights)) - done
+        done += share
+        shares.append((at, share))
+    return shares
+
+
+def _request(line: int, given: dict[str, Any], seed: int) -> pipeline.Asked:
+    body = {
+        "input": given,
+        "subject": f"A-{20_000 + line}",
+        "context": {"environment": "stage" if line % 12 == 0 else "prod"},
+    }
+    return pipeline.read_request(body, key=f"demo:{seed}:{line}", fingerprint=f"demo:{seed}")
+
+
 def load_demo(n: int = 1000, *, now: datetime.datetime, seed: int = SEED) -> dict[str, int]:
     """Bring the pack into force and decide generated applications, in the scope in force.
 
-    Returns the count of each class. Safe to repeat: every application has its own idempotency key.
+    They are dated over the day before ``now``. Returns the count of each class. Safe to repeat: every
+    application has its own idempotency key.
     """
     row = packs.import_pack(files=bundled_pack(), actor=ACTOR, now=now)
     packs.activate_pack(name=row.name, version=row.version, actor=ACTOR, now=now)
-    caller = pipeline.Caller(scope.require(), ACTOR, "demo")
-    asked = (
-        (line, pipeline.read_request({"input": given}, key=f"demo:{seed}:{line}", fingerprint=f"demo:{seed}"))
-        for line, given in enumerate(applications(n, seed=seed), start=1)
-    )
+    given = enumerate(applications(n, seed=seed), start=1)
     counts: dict[str, int] = {}
-    for group in services.decide_many(contract=CONTRACT, asked=asked, caller=caller, now=now):
-        for answer in group:
-            outcome = str(answer.get("class", "refused"))
-            counts[outcome] = counts.get(outcome, 0) + 1
+    for at, share in moments(n, now=now):
+        asked = [(line, _request(line, item, seed)) for line, item in itertools.islice(given, share)]
+        caller = pipeline.Caller(scope.require(), ACTOR, f"demo-{at:%H%M}")
+        for group in services.decide_many(contract=CONTRACT, asked=iter(asked), caller=caller, now=at):
+            for answer in group:
+                outcome = str(answer.get("class", "refused"))
+                counts[outcome] = counts.get(outcome, 0) + 1
     return counts

@@ -6,6 +6,7 @@ for it, so nothing here opens anything sealed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,7 @@ SHIPPED = (
     gettext_noop("Target amt"),
     gettext_noop("Purpose"),
 )
+_CONVERSION = re.compile(r"\b(?:double|int|uint|string)\(([A-Za-z_][A-Za-z0-9_.]*)\)")
 _ABBREVIATIONS = {"dti": "DTI", "ltv": "LTV", "dsr": "DSR", "id": "ID"}
 CLASS_LABELS = {
     "approve": gettext_lazy("Approved"),
@@ -131,7 +133,8 @@ def _short(number: float) -> int | float:
 
 
 def condition(text: str) -> str:
-    """Return a rule's condition with the signs people use."""
+    """Return a rule's condition with the signs people use; a change of type is no news to them."""
+    text = _CONVERSION.sub(r"\1", text)
     for sign, shown in (("&&", "and"), ("||", "or"), (">=", "≥"), ("<=", "≤"), ("!=", "≠"), ("==", "=")):
         text = text.replace(sign, shown)
     return text.replace("!", "not ")

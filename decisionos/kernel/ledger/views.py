@@ -82,6 +82,10 @@ class EntriesPage(lists.ListPage):
         """Return the entries of the organization."""
         return Entry.objects.filter(tenant_id=scope.require()).select_related("seal")
 
+    def order(self, request: HttpRequest) -> Any:
+        """Return the order of the chain, or that of time where the list is narrowed: each has its index."""
+        return self.ordering if self.wanted(request) else ("-xid", "-id")
+
     def row_url(self, row: Any) -> str:
         """Return the page of an entry."""
         return reverse("ledger-entry", args=[row.id])

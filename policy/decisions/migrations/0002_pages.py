@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hourlyduration',
-            constraint=models.UniqueConstraint(fields=('tenant_id', 'hour', 'contract', 'environment', 'bucket'), name='policy_decisions_duration_once'),
+            constraint=models.UniqueConstraint(fields=('tenant_id', 'hour', 'contract', 'environment', 'bucket'), include=('decisions',), name='policy_decisions_duration_once'),
         ),
         migrations.AddConstraint(
             model_name='hourlyoutcome',
@@ -94,7 +94,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hourlyoutcome',
-            constraint=models.UniqueConstraint(fields=('tenant_id', 'hour', 'pattern'), name='policy_decisions_outcome_once'),
+            constraint=models.UniqueConstraint(fields=('tenant_id', 'hour', 'pattern'), include=('decision_class', 'decisions'), name='policy_decisions_outcome_once'),
         ),
         migrations.AddConstraint(
             model_name='progress',

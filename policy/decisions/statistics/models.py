@@ -27,7 +27,9 @@ class HourlyOutcome(TenantModel):
         constraints = [
             *TenantModel.Meta.constraints,
             models.UniqueConstraint(
-                fields=["tenant_id", "hour", "pattern"], name="policy_decisions_outcome_once"
+                fields=["tenant_id", "hour", "pattern"],
+                include=["decision_class", "decisions"],
+                name="policy_decisions_outcome_once",
             ),
         ]
 
@@ -49,6 +51,7 @@ class HourlyDuration(TenantModel):
             *TenantModel.Meta.constraints,
             models.UniqueConstraint(
                 fields=["tenant_id", "hour", "contract", "environment", "bucket"],
+                include=["decisions"],
                 name="policy_decisions_duration_once",
             ),
         ]

@@ -7,17 +7,17 @@ and the list under the same window and filters holds exactly the decisions behin
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet, Sum
 
 from decisionos.kernel.tenants import scope
-from policy.decisions import counting
+from policy.decisions import counting, listing
 from policy.decisions.filters import Filters
+from policy.decisions.listing import Known
 from policy.decisions.statistics import rules
 from policy.decisions.statistics.models import HourlyDuration, HourlyOutcome, Progress
 
@@ -107,10 +107,16 @@ class Durations:
     p99: float | None
 
 
-def _outcomes(window: Window, filters: Filters) -> QuerySet[HourlyOutcome]:
+def _outcomes(window: Window, filters: Filters, known: Known | None) -> QuerySet[HourlyOutcome]:
+    """Return the counts of a window; kinds are chosen by pattern, so that the index alone answers."""
     rows = HourlyOutcome.objects.filter(
         tenant_id=scope.require(), hour__gte=window.start, hour__lt=window.end
     )
+    if not filters.has_kind:
+        return rows
+    known = known or listing.known_patterns()
+    if known.is_whole:
+        return rows.filter(pattern__in=[item.key for item in known.patterns if item.matches(filters)])
     columns = {
         "contract": filters.contracts,
         "contract_version": filters.versions,
@@ -123,9 +129,9 @@ def _outcomes(window: Window, filters: Filters) -> QuerySet[HourlyOutcome]:
     return rows.filter(rules__overlap=list(filters.rules)) if filters.rules else rows
 
 
-def per_hour(window: Window, filters: Filters | None = None) -> list[Hour]:
+def per_hour(window: Window, filters: Filters | None = None, *, known: Known | None = None) -> list[Hour]:
     """Return every hour of the window with its decisions by class, empty hours included."""
-    rows = _outcomes(window, filters or Filters()).values_list("hour", "decision_class")
+    rows = _outcomes(window, filters or Filters(), known).values_list("hour", "decision_class")
     found: dict[datetime.datetime, dict[str, int]] = {}
     for hour, decision_class, decisions in rows.annotate(total=Sum("decisions")):
         found.setdefault(hour, {})[decision_class] = int(decisions)
@@ -141,9 +147,9 @@ def total(hours: Iterable[Hour]) -> Totals:
     return Totals(**sums)
 
 
-def totals(window: Window, filters: Filters | None = None) -> Totals:
+def totals(window: Window, filters: Filters | None = None, *, known: Known | None = None) -> Totals:
     """Return the decisions of a window by class."""
-    rows = _outcomes(window, filters or Filters()).values_list("decision_class")
+    rows = _outcomes(window, filters or Filters(), known).values_list("decision_class")
     return Totals(**{name: int(count) for name, count in rows.annotate(total=Sum("decisions"))})
 
 
@@ -164,35 +170,36 @@ def durations(window: Window, filters: Filters | None = None) -> Durations:
     return Durations(sum(bars.values()), **shares)
 
 
-_REASONS = """
-SELECT t.reason, sum(t.decisions)::bigint AS decisions,
-       (array_agg(t.decision_class ORDER BY t.decisions DESC, t.decision_class))[1]
-FROM (
-    SELECT r.reason, o.decision_class, sum(o.decisions) AS decisions
-    FROM policy_decisions_hourlyoutcome o CROSS JOIN LATERAL unnest(o.reasons) AS r(reason)
-    WHERE o.tenant_id = %(tenant)s AND o.hour >= %(start)s AND o.hour < %(end)s
-      AND (%(contracts)s::text[] IS NULL OR o.contract = ANY(%(contracts)s))
-      AND (%(environments)s::text[] IS NULL OR o.environment = ANY(%(environments)s))
-    GROUP BY 1, 2
-) t
-GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %(most)s
-"""
-
-
-def main_reasons(window: Window, filters: Filters | None = None, *, most: int = 8) -> list[Reason]:
+def main_reasons(
+    window: Window, filters: Filters | None = None, *, most: int = 8, known: Known | None = None
+) -> list[Reason]:
     """Return the reasons given most often; a decision with two reasons counts for both."""
-    given = filters or Filters()
-    values: dict[str, Any] = {
-        "tenant": scope.require(),
-        "start": window.start,
-        "end": window.end,
-        "contracts": list(given.contracts) or None,
-        "environments": list(given.environments) or None,
-        "most": most,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_REASONS, values)
-        return [Reason(*row) for row in cursor.fetchall()]
+    rows = _outcomes(window, filters or Filters(), known)
+    sums = dict(rows.values_list("pattern").annotate(total=Sum("decisions")))
+    named = dict(_reasons_of(rows, list(sums), known or listing.known_patterns()))
+    counts: dict[str, Counter[str]] = {}
+    for pattern, decisions in sums.items():
+        decision_class, reasons = named.get(pattern, ("", ()))
+        for reason in reasons:
+            counts.setdefault(reason, Counter())[decision_class] += int(decisions)
+    found = [
+        Reason(name, by_class.total(), min(by_class, key=lambda kind: (-by_class[kind], kind)))
+        for name, by_class in counts.items()
+    ]
+    return sorted(found, key=lambda item: (-item.decisions, item.name))[:most]
+
+
+def _reasons_of(
+    rows: QuerySet[HourlyOutcome], patterns: list[int], known: Known
+) -> Iterator[tuple[int, tuple[str, tuple[str, ...]]]]:
+    """Yield class and reasons of each pattern, from what is known or else from the counts themselves."""
+    if known.is_whole:
+        for item in known.patterns:
+            yield item.key, (item.decision_class, item.reasons)
+        return
+    kept = rows.filter(pattern__in=patterns).order_by("pattern").distinct("pattern")
+    for pattern, decision_class, reasons in kept.values_list("pattern", "decision_class", "reasons"):
+        yield pattern, (decision_class, tuple(reasons))
 
 
 def progress() -> Progress | None:

@@ -66,9 +66,9 @@ class HomePage(pages.Page):
         name = name if name in WINDOWS else "24h"
         now = clock.now()
         window = Window.last(WINDOWS[name], now=now)
-        hours = statistics.per_hour(window)
+        hours, known = statistics.per_hour(window), listing.known_patterns()
         shell = context.shell_of(request)
-        page = listing.list_page(Filters(), limit=MOST_RECENT)
+        page = listing.list_page(Filters(), limit=MOST_RECENT, known=known)
         return self.render(
             request,
             {
@@ -80,7 +80,7 @@ class HomePage(pages.Page):
                 "is_new": not page.rows,
                 "stats": self.stats(window, hours),
                 "chart": chart(window, hours),
-                "reasons": reasons(window, statistics.total(hours)),
+                "reasons": reasons(window, statistics.total(hours), known),
                 "window_text": window_text(name),
                 "attentions": list(registry.ask_all(registry.attentions, request, shell.allowed)),
                 "ledger": state.read() if "ledger.read" in shell.allowed else None,
@@ -95,12 +95,11 @@ class HomePage(pages.Page):
         now, before = statistics.total(hours), statistics.totals(window.before())
         curve = daily(hours, max(1, len(hours) // 24))
         times = statistics.durations(window)
-        reviewed = wording.value(now.review)
         return [
             {
                 "label": _("Decisions"),
                 "value": shown.number(now.decisions),
-                "note": difference(now.decisions, before.decisions),
+                "note": difference(now.decisions, before.decisions) or _("none in the window before"),
                 "url": address(window),
                 "definition": _("Every decision that was made and sealed in this window."),
                 "series": [item.decisions for item in curve],
@@ -109,7 +108,8 @@ class HomePage(pages.Page):
             {
                 "label": pgettext_rate("approve"),
                 "value": shown.percent(now.approval_rate),
-                "note": difference(now.approval_rate, before.approval_rate, points=True),
+                "note": difference(now.approval_rate, before.approval_rate, points=True)
+                or _("%(count)s decisions") % {"count": wording.value(now.approve)},
                 "url": address(window, classes=("approve",)),
                 "definition": _("Approved decisions by all decisions of the window."),
                 "series": [item.approval_rate or 0 for item in curve],
@@ -118,7 +118,8 @@ class HomePage(pages.Page):
             {
                 "label": pgettext_rate("review"),
                 "value": shown.percent(now.review_rate),
-                "note": _("%(count)s decisions wait for or went to a person") % {"count": reviewed},
+                "note": difference(now.review_rate, before.review_rate, points=True)
+                or _("%(count)s decisions") % {"count": wording.value(now.review)},
                 "url": address(window, classes=("review",)),
                 "definition": _("Decisions of class review by all decisions of the window."),
                 "series": [item.review_rate or 0 for item in curve],
@@ -174,7 +175,7 @@ def chart(window: Window, hours: list[Hour]) -> dict[str, Any]:
     return charts.over_time(starts, *drawn, x_label=_("Hour") if step == 1 else _("Six hours from"))
 
 
-def reasons(window: Window, totals: Totals) -> list[dict[str, Any]]:
+def reasons(window: Window, totals: Totals, known: listing.Known) -> list[dict[str, Any]]:
     """Return the main reasons with their share of all decisions."""
     return [
         {
@@ -186,5 +187,5 @@ def reasons(window: Window, totals: Totals) -> list[dict[str, Any]]:
             "class_label": wording.class_label(item.decision_class),
             "url": address(window, reasons=(item.name,)),
         }
-        for item in statistics.main_reasons(window, most=MOST_REASONS)
+        for item in statistics.main_reasons(window, most=MOST_REASONS, known=known)
     ]
