@@ -21,7 +21,6 @@ from decisionos.kernel import canonical, encryption, errors, ids
 from decisionos.kernel.ledger import services as ledger
 from policy.decisions.contracts.compiled import Compiled
 from policy.decisions.events import DecisionMade
-from policy.decisions.nearest import nearest_flip
 
 SEALED_CONTEXT = b"policy_decisions_decision.sealed"
 _KNOWN = {"input", "subject", "purpose", "context"}
@@ -120,7 +119,7 @@ def result_of(compiled: Compiled, data: dict[str, Any]) -> dict[str, Any]:
         "required_docs": list(outcome.required_docs),
         "rules_applied": outcome.rules_applied,
         "not_evaluated": outcome.not_evaluated,
-        "nearest_flip": nearest_flip(compiled, data, outcome),
+        "nearest_flip": compiled.nearest_flip(data, outcome.decision_class),
         "versions": compiled.versions,
     }
 

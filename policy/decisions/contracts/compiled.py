@@ -42,6 +42,10 @@ class Compiled:
     integers: tuple[str, ...]
     turnings: tuple[nearest.Turning, ...]
 
+    def nearest_flip(self, data: dict[str, Any], given: str) -> dict[str, Any] | None:
+        """Return the nearest change of one field that gives another class than the given one, or None."""
+        return nearest.nearest_flip(self.turnings, self.program.decide, self.validator.is_valid, data, given)
+
     def problems(self, value: Any, *, prefix: str = "/input") -> list[dict[str, str]]:
         """Return every wrong field by JSON pointer."""
         found = []
@@ -130,5 +134,5 @@ def compile_contract(document: ContractDocument, sources: Sequence[rulesets.Rule
         versions=versions,
         doubles=of("number"),
         integers=of("integer"),
-        turnings=nearest.turnings_of(program),
+        turnings=nearest.turnings_of(program, of("boolean")),
     )

@@ -12,7 +12,7 @@ from dataclasses import replace
 from django.db import transaction
 
 from decisionos.kernel import clock, errors
-from policy.decisions import nearest, pipeline
+from policy.decisions import pipeline
 from policy.decisions import selectors as decisions
 from policy.decisions.contracts import cache, compiled, document, selectors, services
 from policy.decisions.enums import ContractState
@@ -112,7 +112,7 @@ class Workbench:
             contract=facts_of(row),
             program=made.program,
             check=made.check,
-            nearest=lambda data, outcome: nearest.nearest_flip(made, data, outcome),
+            nearest=lambda data, outcome: made.nearest_flip(data, outcome.decision_class),
         )
 
     def recent(self, name: str, limit: int) -> list[uses.Past]:
