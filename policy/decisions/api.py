@@ -201,6 +201,10 @@ class ContractActivateView(ApiView):
 
     required_permission = "policy.write"
 
+    def find_resource(self) -> Any:
+        """Return the contract, which may be granted by itself."""
+        return contracts.list_contracts(name=self.kwargs["name"]).first()
+
     @extend_schema(
         operation_id="contracts_activate",
         request=None,
@@ -218,6 +222,10 @@ class ContractRollBackView(ApiView):
     """The way back."""
 
     required_permission = "policy.write"
+
+    def find_resource(self) -> Any:
+        """Return the contract, which may be granted by itself."""
+        return contracts.list_contracts(name=self.kwargs["name"]).first()
 
     @extend_schema(
         operation_id="contracts_roll_back",

@@ -16,9 +16,14 @@ class DecisionsConfig(AppConfig):
     verbose_name = "Decisions"
 
     def ready(self) -> None:
-        """Tell packs who installs contracts, and rules who uses them; models exist only from here on."""
+        """Tell packs who installs contracts, rules who uses them, access what one is; models exist now."""
         from policy.decisions.contracts.services import PackContracts  # noqa: PLC0415
         from policy.decisions.contracts.workbench import Workbench  # noqa: PLC0415
+        from policy.decisions.models import ContractVersion  # noqa: PLC0415
+        from tenancy.access import objects  # noqa: PLC0415
 
         components.register("contracts", PackContracts())
         uses.register(Workbench())
+        objects.register(
+            objects.Kind("contract", ContractVersion, "name", frozenset({"policy.read", "policy.write"}))
+        )

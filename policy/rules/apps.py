@@ -11,3 +11,12 @@ class RulesConfig(AppConfig):
     name = "policy.rules"
     label = "policy_rules"
     verbose_name = "Rules"
+
+    def ready(self) -> None:
+        """Tell access what a ruleset is; models exist only from here on."""
+        from policy.rules.models import RulesetVersion  # noqa: PLC0415
+        from tenancy.access import objects  # noqa: PLC0415
+
+        objects.register(
+            objects.Kind("ruleset", RulesetVersion, "name", frozenset({"policy.read", "policy.write"}))
+        )

@@ -17,7 +17,16 @@ from decisionos.kernel.tenants import scope
 from decisionos.kernel.web import api as web
 from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
-from tenancy.access import credentials, delegation, denials, documentation, mapping, registry
+from tenancy.access import (
+    credentials,
+    delegation,
+    denials,
+    documentation,
+    mapping,
+    object_api,
+    registry,
+    staff,
+)
 from tenancy.access import services as access
 from tenancy.access.credentials import caller
 from tenancy.access.enums import Effect, ScopeKind, SubjectKind
@@ -217,7 +226,8 @@ class GrantListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Return grants, newest first."""
-        rows = RoleGrant.objects.filter(tenant_id=scope.require())
+        rows, bound = RoleGrant.objects.filter(tenant_id=scope.require()), caller(request).project_id
+        rows = rows.filter(scope_id=bound) if bound else rows
         wanted = request.query_params.get("subject_id")
         if wanted:
             field = serializers.UUIDField()
@@ -241,6 +251,7 @@ class GrantView(ApiView):
         wanted, subject = bodies.read(request, NewGrantSerializer), caller(request)
         role, permission = wanted.get("role", ""), wanted.get("permission", "")
         project = wanted.get("scope_id") if wanted.get("scope_kind") == ScopeKind.PROJECT else None
+        delegation.check_project(subject, project)
         if wanted.get("effect", Effect.ALLOW) == Effect.ALLOW:
             handed = _permissions_of(role) | ({permission} & set(registry.PERMISSIONS))
             delegation.check_handing_out(subject, handed, now=clock.now(), project_id=project)
@@ -262,6 +273,8 @@ class GrantRevokeView(ApiView):
         """End a grant; lifting a denial needs what it denied."""
         identifier: uuid.UUID = bodies.read(request, GrantIdSerializer)["id"]
         found = RoleGrant.objects.filter(tenant_id=scope.require(), id=identifier).first()
+        if found is not None:
+            delegation.check_project(caller(request), found.scope_id)
         if found is not None and found.effect == Effect.DENY:
             handed = _permissions_of(found.role) if found.role else frozenset({found.permission})
             delegation.check_handing_out(caller(request), handed, now=clock.now())
@@ -271,8 +284,8 @@ class GrantRevokeView(ApiView):
 class OrganizationListView(ApiView):
     """Organizations: one's own, and new ones.
 
-    Making one opens the new organization's own scope, so the view itself stands outside of any; it asks for
-    the permission inside the caller's.
+    Making one opens the new organization's own scope, so the view itself stands outside of any. It is for the
+    staff of the installation: whoever administers one organization makes no other.
     """
 
     tenant_scoped = False
@@ -294,9 +307,7 @@ class OrganizationListView(ApiView):
     def post(self, request: Request) -> Response:
         """Make an organization with a default project; the answer holds the key of its owner, this once."""
         subject = caller(request)
-        with scope.tenant_scope(subject.tenant_id):
-            access.authorize(subject, "org.manage")
-            access.authorize(subject, "tenant.admin")
+        staff.require_staff(subject, "org.manage")
         wanted = bodies.read(request, NewOrganizationSerializer)
         wanted.setdefault("slug", "-".join(wanted["name"].lower().split()))
         made = organizing.create_organization(**wanted, now=clock.now())
@@ -314,5 +325,6 @@ routes = [
     path("rbac/grant", GrantView.as_view()),
     path("rbac/revoke", GrantRevokeView.as_view()),
     path("orgs", OrganizationListView.as_view()),
+    *object_api.routes,
     *credentials.routes,
 ]

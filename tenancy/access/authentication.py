@@ -172,11 +172,15 @@ class RequirePermission(BasePermission):
         subject = getattr(request, "subject", None)
         if subject is None:
             raise errors.Unauthenticated("Send an API key in X-Api-Key, or a bearer token.")
+        # A view that names its object is judged with it: in its place, and with what was granted on it alone.
+        resource = view.find_resource() if hasattr(view, "find_resource") else None
         if required == "authenticated":
+            if resource is not None:
+                access.check_place(subject, resource)
             return True
         if not required:
             if (request.method or "").lower() not in {m for m in view.http_method_names if hasattr(view, m)}:
                 view.http_method_not_allowed(request)
             raise access.PermissionDenied("Nobody may do this.")
-        access.authorize(subject, required)
+        access.authorize(subject, required, resource)
         return True

@@ -20,7 +20,7 @@ from decisionos.kernel.ledger import acting
 from decisionos.kernel.ledger import services as ledger
 from decisionos.kernel.tenants import scope
 from decisionos.kernel.web import addresses
-from tenancy.access import authentication, registry, rules, sessions
+from tenancy.access import authentication, mapping, registry, rules, sessions
 from tenancy.access import services as access
 from tenancy.access.enums import SubjectKind
 from tenancy.identity import services as identity
@@ -162,10 +162,13 @@ class Door:
         context = known.place.context
         place = rules.Place(project_id=context["project_id"], environment_id=context["environment_id"])
         grants, now = access.list_grants(subject), clock.now()
+        roles = mapping.roles_in_force(subject.tenant_id)
         return frozenset(
             permission
             for permission in registry.PERMISSIONS
-            if rules.judge(action=permission, role="", scopes=(), grants=grants, place=place, now=now)
+            if rules.judge(
+                action=permission, role="", scopes=(), grants=grants, place=place, now=now, roles=roles
+            )
         )
 
     def authorize(self, request: HttpRequest, permission: str) -> None:

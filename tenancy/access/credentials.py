@@ -118,7 +118,8 @@ class KeyListView(ApiView):
     @extend_schema(operation_id="keys_list", responses=KeyPageSerializer, tags=["keys"])
     def get(self, request: Request) -> Response:
         """Return keys and tokens, newest first."""
-        return self.paginate(ApiKey.objects.filter(tenant_id=scope.require()), key_json)
+        rows, bound = ApiKey.objects.filter(tenant_id=scope.require()), caller(request).project_id
+        return self.paginate(rows.filter(project_id=bound) if bound else rows, key_json)
 
     @extend_schema(
         operation_id="keys_create",
@@ -133,7 +134,13 @@ class KeyListView(ApiView):
         delegation.check_role(wanted["role"])
         delegation.check_scopes(scopes)
         handed = mapping.roles_in_force(scope.require())[wanted["role"]]
-        delegation.check_handing_out(caller(request), handed & set(scopes) if scopes else handed, now=now)
+        delegation.check_project(caller(request), project)
+        delegation.check_handing_out(
+            caller(request),
+            handed & set(scopes) if scopes else handed,
+            now=now,
+            project_id=caller(request).project_id,
+        )
         if project is not None:
             organizations.get_project(project)
         key, raw = keys.issue_key(
@@ -154,6 +161,9 @@ class KeyView(ApiView):
     @extend_schema(operation_id="keys_revoke", responses={204: None}, tags=["keys"])
     def delete(self, request: Request, key_id: uuid.UUID) -> Response:
         """End a key; it opens nothing within seconds."""
+        found = ApiKey.objects.filter(tenant_id=scope.require(), id=key_id).first()
+        if found is not None:
+            delegation.check_project(caller(request), found.project_id)
         keys.revoke_key(key_id=key_id, now=clock.now())
         return Response(status=204)
 
@@ -178,6 +188,7 @@ class TokenCreateView(ApiView):
         wanted, now = bodies.read(request, NewTokenSerializer), clock.now()
         delegation.check_scopes(wanted["scopes"])
         project = wanted.get("project") or subject.project_id
+        delegation.check_project(subject, project)
         delegation.check_handing_out(subject, wanted["scopes"], now=now, project_id=project)
         if project is not None:
             organizations.get_project(project)
@@ -211,6 +222,7 @@ class TokenRevokeView(ApiView):
         own = key is not None and subject.user_id is not None and key.user_id == subject.user_id
         if not own:
             access.authorize(subject, "keys.manage")
+            delegation.check_project(subject, key.project_id if key else subject.project_id)
         if key is None:
             raise keys.KeyNotFound("No such token in this organization.")
         return Response(key_json(keys.revoke_key(key_id=key.id, now=clock.now())))

@@ -53,6 +53,7 @@ def _allowed(
             place=place,
             now=now,
             roles=roles,
+            bound=subject.project_id,
         )
     )
 
@@ -99,6 +100,19 @@ def check_handing_out(
         raise DelegationRefused(
             "Some of these permissions are not yours.", extra={"permissions": sorted(missing)}
         )
+
+
+def check_project(subject: access.Subject, project_id: uuid.UUID | None) -> None:
+    """Refuse a key that is bound to one project an act outside of it; raises DelegationRefused."""
+    if subject.project_id is not None and subject.project_id != project_id:
+        raise DelegationRefused(
+            "This key works in one project only.", extra={"project_id": str(subject.project_id)}
+        )
+
+
+def check_everywhere(subject: access.Subject) -> None:
+    """Refuse a key that is bound to one project an act on everything; raises DelegationRefused."""
+    check_project(subject, None)
 
 
 def check_configuration(content: Any, by: Any) -> list[dict[str, str]]:

@@ -1,8 +1,9 @@
-"""A grant: somebody has a role or a permission somewhere, for a time."""
+"""A grant: somebody has a role or a permission somewhere, for a time; or one permission on one object."""
 
 from __future__ import annotations
 
 from django.db import models
+from guardian.models import UserObjectPermissionAbstract
 
 from decisionos.kernel import clock
 from decisionos.kernel.tenants.models import TenantModel
@@ -44,3 +45,36 @@ class RoleGrant(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.effect} {self.role or self.permission}"
+
+
+class ObjectPermission(TenantModel, UserObjectPermissionAbstract):  # type: ignore[misc]
+    """A person may do one thing with one object; the table that django-guardian works on."""
+
+    granted_by = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            *TenantModel.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["tenant_id", "user", "permission", "object_pk"], name="tenancy_access_object_once"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant_id", "user", "content_type", "object_pk"], name="tenancy_access_object"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} on {self.kind} {self.object_pk}"
+
+    @property
+    def action(self) -> str:
+        """Return what may be done, by the name of the registry."""
+        return str(self.permission.codename)
+
+    @property
+    def kind(self) -> str:
+        """Return what kind of object it is."""
+        return str(self.content_type.model).removesuffix("version")

@@ -47,6 +47,22 @@ _READ = {
     "rbac.read",
 }
 
+# What concerns an organization as a whole: no key that is bound to one project reaches it.
+ORGANIZATION_WIDE = frozenset(
+    {
+        "tenant.admin",
+        "org.manage",
+        "billing.read",
+        "billing.manage",
+        "keys.rotate",
+        "ledger.read",
+        "ledger.export",
+        "consent.read",
+        "consent.manage",
+        "audit.read",
+    }
+)
+
 ROLES: dict[str, frozenset[str]] = {
     "owner": frozenset(PERMISSIONS) - {"keys.rotate"},
     "admin": frozenset(

@@ -53,15 +53,19 @@ def judge(
     place: Place,
     now: datetime,
     roles: Mapping[str, frozenset[str]] = registry.ROLES,
+    bound: uuid.UUID | None = None,
 ) -> bool:
     """Return whether an action is allowed: silence denies, deny beats allow.
 
-    ``scopes`` narrow a key: where there are any, the action must be among them as well. ``roles`` are those
-    of the organization.
+    ``scopes`` narrow a key: where there are any, the action must be among them as well. ``bound`` narrows it
+    to one project: nothing of another, and nothing of the organization as a whole. ``roles`` are those of the
+    organization.
     """
     if action not in registry.PERMISSIONS:
         return False
     if scopes and action not in scopes:
+        return False
+    if bound is not None and (action in registry.ORGANIZATION_WIDE or place.project_id != bound):
         return False
     allowed = action in roles.get(role, ())
     for grant in grants:

@@ -12,9 +12,10 @@ from django.db import DatabaseError
 from decisionos.kernel import clock, errors
 from decisionos.kernel.ledger import services as ledger
 from decisionos.kernel.tenants import scope
-from tenancy.access import mapping, registry, rules
+from tenancy.access import mapping, objects, registry, rules
 from tenancy.access.enums import Effect, ScopeKind, SubjectKind
 from tenancy.access.models import RoleGrant
+from tenancy.organizations.models import Organization, Project
 
 
 class PermissionDenied(errors.Denied):
@@ -69,6 +70,22 @@ def list_grants(subject: Subject) -> list[rules.Grant]:
     return found
 
 
+def place_of(subject: Subject, resource: Any, context: dict[str, Any]) -> rules.Place:
+    """Return where something would be done: by default where the key itself is bound to."""
+    environment = context.get("environment_id")
+    if isinstance(resource, Organization):
+        return rules.Place(None, environment)
+    named = resource.id if isinstance(resource, Project) else getattr(resource, "project_id", None)
+    return rules.Place(named or context.get("project_id") or subject.project_id, environment)
+
+
+def check_place(subject: Subject, resource: Any) -> None:
+    """Refuse a key that is bound to one project what lies outside of it; raises PermissionDenied."""
+    bound = subject.project_id
+    if bound is not None and place_of(subject, resource, {}).project_id != bound:
+        raise PermissionDenied("This key works in another project.", extra={"project_id": str(bound)})
+
+
 def is_allowed(
     subject: Subject,
     action: str,
@@ -80,10 +97,11 @@ def is_allowed(
     """Return whether a subject may do something; an error denies."""
     if getattr(resource, "tenant_id", subject.tenant_id) != subject.tenant_id:
         return False
-    project = getattr(resource, "project_id", None) or (context or {}).get("project_id") or subject.project_id
-    place = rules.Place(project_id=project, environment_id=(context or {}).get("environment_id"))
+    place = place_of(subject, resource, context or {})
     try:
         grants = list_grants(subject)
+        if subject.user_id is not None:
+            grants += objects.as_grants(subject.user_id, resource)
         roles = mapping.roles_in_force(subject.tenant_id)
     except (DatabaseError, errors.DosError):
         return False
@@ -95,6 +113,7 @@ def is_allowed(
         place=place,
         now=now or clock.now(),
         roles=roles,
+        bound=subject.project_id,
     )
 
 

@@ -19,7 +19,7 @@ from decisionos.kernel import clock, errors
 from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
 from tenancy.organizations import configuration, reading, selectors, services
-from tenancy.organizations.models import TenantConfigVersion
+from tenancy.organizations.models import Organization, Project, TenantConfigVersion
 
 
 class OrganizationSerializer(serializers.Serializer[Any]):
@@ -154,11 +154,16 @@ class ProjectListView(ApiView):
 
     required_permission = {"GET": "authenticated", "POST": "project.manage"}
 
+    def find_resource(self) -> Organization | None:
+        """Return the organization: making a project concerns the whole of it."""
+        return selectors.get_organization() if self.request.method == "POST" else None
+
     @extend_schema(operation_id="projects_list", responses=ProjectPageSerializer, tags=["organizations"])
     def get(self, request: Request, organization_id: uuid.UUID) -> Response:
         """Return the projects in use."""
         selectors.get_organization(organization_id)
-        return self.paginate(selectors.list_projects(), selectors.project_json)
+        rows, bound = selectors.list_projects(), getattr(_asking(request), "project_id", None)
+        return self.paginate(rows.filter(id=bound) if bound else rows, selectors.project_json)
 
     @extend_schema(
         operation_id="projects_create",
@@ -183,6 +188,10 @@ class ProjectView(ApiView):
     """One project."""
 
     required_permission = {"GET": "authenticated", "DELETE": "project.manage"}
+
+    def find_resource(self) -> Project | None:
+        """Return the project that is asked about, which may be granted by itself."""
+        return selectors.find_project(self.kwargs["project_id"])
 
     @extend_schema(operation_id="projects_get", responses=ProjectSerializer, tags=["organizations"])
     def get(self, request: Request, project_id: uuid.UUID) -> Response:

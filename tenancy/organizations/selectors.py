@@ -26,6 +26,11 @@ def list_projects() -> models.QuerySet[Project]:
     return rows.prefetch_related("environments")
 
 
+def find_project(project_id: uuid.UUID) -> Project | None:
+    """Return one project, archived ones included, or None."""
+    return Project.objects.filter(tenant_id=scope.require(), id=project_id).first()
+
+
 def get_project(project_id: uuid.UUID) -> Project:
     """Return one project, archived ones included; raises NotFound."""
     rows = Project.objects.filter(tenant_id=scope.require(), id=project_id)

@@ -50,6 +50,7 @@ QUERIES: dict[tuple[str, str], Recipe] = {
     ("consent", "subject_id"): lambda house: house.has["person"],
     ("ledger/", "subject_id"): lambda house: house.has["decision"],
     ("rbac/", "subject_id"): lambda house: house.has["user"],
+    ("rbac/objects", "user_id"): lambda house: house.has["user"],
     ("", "kind"): lambda house: "decision.made",
     ("", "subject_type"): lambda house: "decision",
     ("", "purpose"): lambda house: world.PURPOSE,
@@ -103,6 +104,15 @@ def _grant(house: House) -> dict[str, Any]:
     return {"subject_kind": "user", "subject_id": world.NOBODY, "role": "read_only"}
 
 
+def _object_grant(house: House) -> dict[str, Any]:
+    return {
+        "user_id": house.has["user"],
+        "kind": "project",
+        "key": house.has["project"],
+        "permission": "project.manage",
+    }
+
+
 BODIES: dict[str, Recipe] = {
     "POST auth/token": lambda house: {"grant_type": "client_credentials", "client_secret": "dos_aaaaaaaa_b"},
     "POST backtests": lambda house: {"contract": house.has["contract"], "history": True},
@@ -123,6 +133,8 @@ BODIES: dict[str, Recipe] = {
     "POST pat/create": lambda house: {"name": "new", "scopes": ["policy.read"]},
     "POST pat/revoke": lambda house: {"id": house.has["token"]},
     "POST rbac/grant": _grant,
+    "POST rbac/objects/grant": _object_grant,
+    "POST rbac/objects/revoke": lambda house: {"id": house.has["object_grant"]},
     "POST rbac/revoke": lambda house: {"id": house.has["grant"]},
     "POST simulate/{contract}": lambda house: {"rows": [row(1)]},
 }
@@ -133,6 +145,9 @@ NAMED_IN_BODY: dict[tuple[str, str], Recipe] = {
     ("POST pat/create", "project"): lambda house: {"project": house.has["project"]},
     ("POST pat/revoke", "id"): lambda house: {"id": house.has["token"]},
     ("POST rbac/revoke", "id"): lambda house: {"id": house.has["grant"]},
+    ("POST rbac/objects/revoke", "id"): lambda house: {"id": house.has["object_grant"]},
+    ("POST rbac/objects/grant", "user_id"): lambda house: {"user_id": house.has["user"]},
+    ("POST rbac/objects/grant", "key"): lambda house: {"key": house.has["project"]},
     ("POST rbac/grant", "scope_id"): lambda house: {
         "scope_kind": "project",
         "scope_id": house.has["project"],

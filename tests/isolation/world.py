@@ -28,7 +28,7 @@ from policy.decisions.contracts import services as contracts
 from policy.decisions.models import Backtest, ContractVersion
 from policy.packs import format
 from policy.packs import services as packs
-from tenancy.access import registry
+from tenancy.access import objects, registry
 from tenancy.access import services as access
 from tenancy.identity import keys
 from tenancy.identity import services as identity
@@ -139,7 +139,11 @@ def _people(house: House) -> None:
             name=f"token of {house.slug}", role="owner", kind=KeyKind.PERSONAL, scopes=["policy.read"]
         )
         project = Project.objects.get(slug="default")
+        alone = objects.grant_object(
+            user_id=user.id, kind="project", key=str(project.id), permission="project.manage"
+        )
     house.has |= {
+        "object_grant": str(alone.id),
         "user": str(user.id),
         "email": user.email,
         "grant": str(granted.id),

@@ -45,11 +45,11 @@ class TestPlaces:
         assert _grant(one) == 403
         assert _grant(one, scope_kind="project", scope_id=str(project.id)) == 201
 
-    def test_makes_no_key_for_the_whole_organization(self) -> None:
+    def test_makes_a_key_for_that_project_and_none_for_the_whole_organization(self) -> None:
         one, project = _bound()
         body = {"name": "k", "role": "security_admin", "scopes": ["vault.unseal"]}
         assert one.call("POST", "keys", body).status_code == 403
-        assert one.call("POST", "keys", {**body, "project_id": str(project.id)}).status_code == 403
+        assert one.call("POST", "keys", {**body, "project_id": str(project.id)}).status_code == 201
 
     def test_is_not_won_back_where_it_is_denied(self) -> None:
         one, project = _bound(effect="deny", role="owner")

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
 from decisionos.kernel.tenants import scope
+from tenancy.identity import services as identity
 from tenancy.organizations import services
 from tenancy.organizations.enums import OrganizationStatus
 from tenancy.organizations.models import Environment, Organization, Project
 from tests.tenancy import cast
 
 pytestmark = pytest.mark.django_db
+
+
+def _staff(email: str = "ann@example.com", *, slug: str = "acme", **more: Any) -> cast.Actor:
+    """Return a personal token of somebody who runs the installation, or nearly."""
+    rights = {name: more.pop(name, True) for name in ("is_staff", "is_superuser")}
+    person = identity.create_user(email=email, password="correct horse battery", **rights)
+    return cast.actor("owner", slug=slug, kind="personal", user=person, **more)
 
 
 class TestOrganizations:
@@ -28,7 +37,7 @@ class TestOrganizations:
 
     @pytest.mark.requirement("S1-M1")
     def test_are_made_over_http_with_the_key_of_their_owner(self) -> None:
-        one = cast.actor()
+        one = _staff()
         answer = one.call("POST", "orgs", {"name": "Second House"})
         assert answer.status_code == 201
         assert answer["Cache-Control"] == "no-store"
@@ -36,9 +45,25 @@ class TestOrganizations:
         assert (new["tenant"], new["roles"]) == ("second-house", ["owner"])
         assert [row["slug"] for row in one.call("GET", "orgs").json()["results"]] == ["acme"]
 
-    @pytest.mark.parametrize("role", ["agent", "auditor", "project_admin", "read_only"])
-    def test_are_made_by_no_lesser_role(self, role: str) -> None:
-        assert cast.actor(role).call("POST", "orgs", {"name": "Second"}).status_code == 403
+    @pytest.mark.parametrize("role", ["owner", "admin", "security_admin", "agent", "auditor", "read_only"])
+    def test_are_made_by_no_key_of_an_organization(self, role: str) -> None:
+        answer = cast.actor(role).call("POST", "orgs", {"name": "Second"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+
+    def test_are_made_by_no_member_that_is_not_staff(self) -> None:
+        assert _staff(is_staff=False).call("POST", "orgs", {"name": "Second"}).status_code == 403
+        assert (
+            _staff("b@example.com", slug="bb", is_superuser=False)
+            .call("POST", "orgs", {"name": "Second"})
+            .status_code
+            == 403
+        )
+
+    def test_are_made_by_no_token_of_staff_that_is_narrowed_to_something_else(self) -> None:
+        narrow = _staff(scopes=["policy.read"])
+        assert narrow.call("POST", "orgs", {"name": "Second"}).status_code == 403
+        wide = _staff("b@example.com", slug="bb", scopes=["org.manage"])
+        assert wide.call("POST", "orgs", {"name": "Second"}).status_code == 201
 
     @pytest.mark.parametrize("slug", ["A", "1a", "a b", "a_b", "x" * 64, ""])
     def test_need_a_plain_short_name(self, slug: str) -> None:
@@ -46,8 +71,7 @@ class TestOrganizations:
             services.create_organization(slug=slug, name="X")
 
     def test_share_no_short_name(self) -> None:
-        one = cast.actor()
-        assert one.call("POST", "orgs", {"name": "x", "slug": "acme"}).status_code == 409
+        assert _staff().call("POST", "orgs", {"name": "x", "slug": "acme"}).status_code == 409
 
     def test_are_not_seen_without_a_scope_or_from_another(self) -> None:
         one, two = cast.actor(), cast.actor(slug="other")
