@@ -135,6 +135,28 @@ def inclusion_proof(node: Node, index: int, size: int) -> list[bytes]:
     return path[::-1]
 
 
+def inclusion_path(node: Node, index: int, tree: CompactRange) -> list[bytes]:
+    """Return the same audit path where the tree's peaks are at hand.
+
+    Only hashes within the leaf's own peak are asked for: nothing at the growing edge is computed anew.
+    """
+    if not 0 <= index < tree.size:
+        raise ValueError(f"Leaf {index} is not in a tree of {tree.size} leaves.")
+    position, level = 0, tree.size.bit_length() - 1
+    while index >> level == tree.size >> level:
+        # The leaf lies behind the peak of this level, where there is one.
+        position += tree.size >> level & 1
+        level -= 1
+    path = [node(height, index >> height ^ 1) for height in range(level)]
+    behind = tree.peaks[position + 1 :]
+    if behind:
+        root = behind[-1]
+        for peak in reversed(behind[:-1]):
+            root = node_hash(peak, root)
+        path.append(root)
+    return path + tree.peaks[:position][::-1]
+
+
 def consistency_proof(node: Node, first: int, second: int) -> list[bytes]:
     """Return the proof that the tree of ``first`` leaves is a prefix of the tree of ``second`` leaves."""
     if not 0 <= first <= second:

@@ -10,10 +10,8 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django.db import connection
-
 from decisionos.kernel import errors, merkle
-from decisionos.kernel.ledger import rules, tiles
+from decisionos.kernel.ledger import database, rules, tiles
 from decisionos.kernel.ledger.models import Checkpoint
 from decisionos.kernel.tenants import scope
 
@@ -125,12 +123,13 @@ def get_checkpoint(size: int | None = None) -> Checkpoint:
     return found
 
 
+_ANY_SIZE = 2**62
 # The entry's place and the checkpoint under which it is proven, in one round trip.
 _PLACE = (
-    "SELECT s.seq, e.digest, c.size, c.root, c.head, c.created_at, c.kid, c.signature "
+    "SELECT s.seq, e.digest, c.size, c.root, c.head, c.created_at, c.kid, c.signature, c.peaks "
     "FROM kernel_ledger_seal s JOIN kernel_ledger_entry e ON e.id = s.entry_id "
     "LEFT JOIN LATERAL (SELECT * FROM kernel_ledger_checkpoint k WHERE k.tenant_id = s.tenant_id "
-    "AND (%(size)s::bigint IS NULL OR k.size = %(size)s) ORDER BY k.size DESC LIMIT 1) c ON true "
+    "AND k.size <= %(size)s ORDER BY k.size DESC LIMIT 1) c ON true "
     "WHERE s.entry_id = %(entry)s AND s.tenant_id = %(tenant)s"
 )
 
@@ -138,19 +137,18 @@ _PLACE = (
 def prove_entry(entry_id: uuid.UUID, *, size: int | None = None) -> InclusionProof:
     """Prove an entry under the newest checkpoint or that of a size; raises NotSealed, CheckpointMissing."""
     tenant = scope.require()
-    with connection.cursor() as cursor:
-        cursor.execute(_PLACE, {"entry": entry_id, "tenant": tenant, "size": size})
-        row = cursor.fetchone()
-    if row is None:
+    values = {"entry": entry_id, "tenant": tenant, "size": _ANY_SIZE if size is None else size}
+    rows = database.prepared(_PLACE, values)
+    if not rows:
         raise NotSealed(f"Entry {entry_id} has no place in the chain yet.")
-    seq, digest, signed, root, head, created_at, kid, signature = row
-    if signed is None:
+    seq, digest, signed, root, head, created_at, kid, signature, peaks = rows[0]
+    if signed is None or (size is not None and signed != size):
         raise CheckpointMissing(f"No checkpoint has size {size}.")
     if seq > signed:
         raise NotSealed(f"Entry {entry_id} came after the checkpoint of {signed} entries.")
     nodes = tiles.Nodes(tenant)
     nodes.warm(seq - 1, signed)
-    path = merkle.inclusion_proof(nodes, seq - 1, signed)
+    path = merkle.inclusion_path(nodes, seq - 1, merkle.CompactRange.unpack(signed, bytes(peaks)))
     checkpoint = SignedRoot(str(tenant), signed, root, head, rules.instant(created_at), kid, signature)
     return InclusionProof(str(entry_id), seq, digest, [item.hex() for item in path], checkpoint)
 

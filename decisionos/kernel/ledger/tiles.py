@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from django.db import connection
 
 from decisionos.kernel import ids, merkle
+from decisionos.kernel.ledger import database
 
 WIDTH = 256
 _LEVELS = 8  # a tile spans eight levels of the binary tree
@@ -25,10 +26,25 @@ _ROOTS = (
     "ORDER BY index"
 )
 _TILE = "SELECT hashes FROM kernel_ledger_tile WHERE tenant_id = %s AND level = %s AND index = %s"
-_TILES = (
-    "SELECT level, index, hashes FROM kernel_ledger_tile WHERE tenant_id = %s "
-    "AND (level, index) IN (SELECT * FROM unnest(%s::smallint[], %s::bigint[]))"
-)
+# All that a proof for one leaf asks for: whole tiles, the roots that a tile not yet written would hold, and
+# the entries' digests where it is one of the lowest level. Each part is a walk along an index.
+_COLUMN = """
+SELECT 0, t.level, t.index, t.hashes
+FROM unnest(%(levels)s::smallint[], %(indexes)s::bigint[]) AS w(level, index), LATERAL (
+    SELECT * FROM kernel_ledger_tile
+    WHERE tenant_id = %(tenant)s AND level = w.level AND index = w.index OFFSET 0) t
+UNION ALL
+SELECT 1, t.level + 1, t.index, t.root
+FROM unnest(%(below)s::smallint[], %(starts)s::bigint[], %(ends)s::bigint[]) AS w(level, first, last),
+LATERAL (
+    SELECT * FROM kernel_ledger_tile
+    WHERE tenant_id = %(tenant)s AND level = w.level AND index >= w.first AND index < w.last OFFSET 0) t
+UNION ALL
+SELECT 2, 0, s.seq - 1, convert_to(e.digest, 'UTF8')
+FROM kernel_ledger_seal s, LATERAL (SELECT digest FROM kernel_ledger_entry WHERE id = s.entry_id OFFSET 0) e
+WHERE s.tenant_id = %(tenant)s AND s.seq > %(first)s AND s.seq <= %(last)s
+ORDER BY 1, 2, 3
+"""
 _WRITE = (
     "INSERT INTO kernel_ledger_tile (id, tenant_id, level, index, hashes, root) "
     "SELECT id, %s, %s, index, hashes, root "
@@ -111,17 +127,37 @@ class Nodes:
         return merkle.fold(hashes)
 
     def warm(self, leaf: int, size: int) -> None:
-        """Read at once the complete tiles that a proof for a leaf will ask for."""
-        places = set()
+        """Read in one statement what a proof for a leaf of a tree of this size asks for."""
+        whole: list[tuple[int, int]] = []
+        parts: list[tuple[int, int, int]] = []
+        digests = (0, 0)
         level = 0
         while level == 0 or size - 1 >> _LEVELS * level:
-            places |= {(level, place >> _LEVELS * (level + 1)) for place in (leaf, size - 1)}
+            index = leaf >> _LEVELS * (level + 1)
+            start, end = index * WIDTH, min((index + 1) * WIDTH, size >> _LEVELS * level)
+            if end - start == WIDTH:
+                whole.append((level, index))
+            elif level:
+                parts.append((level - 1, start, end))
+            else:
+                digests = (start, end)
             level += 1
-        levels, indexes = zip(*sorted(places), strict=True)
-        with connection.cursor() as cursor:
-            cursor.execute(_TILES, [self.tenant_id, list(levels), list(indexes)])
-            for at, index, hashes in cursor.fetchall():
-                self._tiles[at, index] = _hashes(bytes(hashes))
+        values = {
+            "tenant": self.tenant_id,
+            "levels": [item[0] for item in whole],
+            "indexes": [item[1] for item in whole],
+            "below": [item[0] for item in parts],
+            "starts": [item[1] for item in parts],
+            "ends": [item[2] for item in parts],
+            "first": digests[0],
+            "last": digests[1],
+        }
+        for part, at, index, value in database.prepared(_COLUMN, values):
+            if part == 0:
+                self._tiles[at, index] = _hashes(bytes(value))
+            else:
+                found = bytes(value) if part == 1 else leaf_of(bytes(value).decode())
+                self._tiles.setdefault((at, index // WIDTH), []).append(found)
 
     def _tile(self, level: int, index: int) -> list[bytes]:
         key = (level, index)

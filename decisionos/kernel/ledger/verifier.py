@@ -367,7 +367,7 @@ class Quick(Verifier):
             raise self.fail("it is not written as expected")
         cut = front.end()
         digest = sha256(line[:cut] + line[cut + _SEAL_BYTES : at] + line[at + len(link) : end] + b"}")
-        head = sha256((self.heads[-32:] or self.reached) + digest)
+        head = sha256(bytes(self.heads[-32:] or self.reached) + digest)
         self.head = head.hex()
         if line[cut : cut + _SEAL_BYTES] != _SEAL % (self.head.encode(), digest.hex().encode()):
             raise self.fail("its digest or its seal is not its own")

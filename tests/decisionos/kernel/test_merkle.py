@@ -109,6 +109,30 @@ class TestInclusion:
             merkle.verify_inclusion(leaf=LEAVES[0], index=0, size=2, proof=[b""], root=plain_root(LEAVES[:2]))
 
 
+class TestInclusionPath:
+    """The audit path, by the peaks."""
+
+    def test_is_the_audit_path_of_every_leaf_and_asks_within_its_peak_only(self) -> None:
+        for size in range(1, 71):
+            tree = merkle.CompactRange()
+            tree.extend(LEAVES[:size])
+            for index in range(size):
+                asked: list[int] = []
+
+                def within(level: int, place: int, asked: list[int] = asked, size: int = size) -> bytes:
+                    asked.append(level)
+                    assert place + 1 << level <= size
+                    return node(level, place)
+
+                path = merkle.inclusion_path(within, index, tree)
+                assert path == merkle.inclusion_proof(node, index, size)
+                assert asked == list(range(len(asked)))
+
+    def test_is_refused_outside_of_the_tree(self) -> None:
+        with pytest.raises(ValueError, match="not in a tree"):
+            merkle.inclusion_path(node, 3, merkle.CompactRange(1, LEAVES[:1]))
+
+
 class TestConsistency:
     """Growth."""
 

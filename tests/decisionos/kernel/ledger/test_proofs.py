@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from decisionos.kernel import errors
-from decisionos.kernel.ledger import proofs, services
+from decisionos.kernel.ledger import database, proofs, services
 from decisionos.kernel.ledger.models import Checkpoint, Seal
 from decisionos.kernel.tenants import scope
 from tests.decisionos.kernel.ledger.conftest import TENANT, fill
@@ -33,15 +35,27 @@ class TestProveEntry:
                         not dataclasses.replace(proof, seq=size - place + 1).holds() or size - place == place
                     )
 
-    def test_reads_a_handful_of_rows_past_a_tile(self) -> None:
+    def test_asks_twice_whatever_the_entry_and_the_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
         fill(300)
         fill(400, start=300)
+        asked: list[str] = []
+        prepared = database.prepared
+
+        def counted(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+            asked.append(statement)
+            return prepared(statement, values)
+
+        monkeypatch.setattr(database, "prepared", counted)
         with scope.tenant_scope(TENANT):
-            for seq in (1, 200, 256, 257, 512, 513, 700):
-                entry_id = Seal.objects.get(seq=seq).entry_id
-                with CaptureQueriesContext(connection) as queries:
-                    assert proofs.prove_entry(entry_id).holds()
-                assert len(queries) <= 8
+            for size in (300, 700):
+                for seq in (1, 200, 256, 257, 299, 300, 301, 512, 513, 640, 641, 699, 700):
+                    if seq > size:
+                        continue
+                    entry_id = Seal.objects.get(seq=seq).entry_id
+                    asked.clear()
+                    with CaptureQueriesContext(connection) as others:
+                        assert proofs.prove_entry(entry_id, size=size).holds()
+                    assert (len(asked), len(others)) == (2, 0)
 
     def test_is_refused_before_the_seal_and_before_the_checkpoint(self) -> None:
         fill(2)
