@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "policy.rules",
     "policy.packs",
     "policy.decisions",
+    "policy.decisions.backtests",
     # evidence
     "evidence",
     "evidence.binder",
@@ -262,6 +263,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "policy.decisions.tasks.fold_statistics",
         "schedule": 2.0,
         "options": {"expires": 10},
+    },
+    "sweep-backtests": {
+        "task": "policy.decisions.backtests.tasks.sweep_backtests",
+        "schedule": 10.0,
+        "options": {"expires": 20},
     },
 }
 

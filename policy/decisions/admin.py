@@ -40,7 +40,7 @@ class BacktestAdmin(ReadOnlyAdmin):
 
     list_display = ("contract", "version", "baseline", "source", "state", "progress", "created_at")
     list_filter = ("state", "source")
-    exclude = ("upload",)
+    exclude = ("upload", "flips", "bad_rows", "share_key", "lease")
 
 
 @admin.register(HourlyOutcome)

@@ -24,7 +24,9 @@ class DecisionClass(models.TextChoices):
 class BacktestState(models.TextChoices):
     """Where an offline evaluation stands."""
 
+    DRAFT = "draft", "Waits for its columns"
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"

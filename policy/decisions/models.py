@@ -156,18 +156,35 @@ class Backtest(TenantModel):
     baseline = models.CharField(max_length=40, blank=True, default="", help_text="version compared with")
     source = models.CharField(max_length=10, help_text="csv, jsonl, parquet or history")
     label_key = models.CharField(max_length=63, blank=True, default="")
-    state = models.CharField(max_length=8, choices=BacktestState.choices, default=BacktestState.QUEUED)
+    file_name = models.CharField(max_length=200, blank=True, default="")
+    options = models.JSONField(default=dict, blank=True, help_text="mapping, segments, window of the history")
+    state = models.CharField(max_length=10, choices=BacktestState.choices, default=BacktestState.QUEUED)
     progress = models.PositiveSmallIntegerField(default=0)
     upload = models.BinaryField(null=True, editable=False, help_text="sealed, until the run ends")
     report = models.JSONField(null=True, blank=True)
-    error = models.CharField(max_length=500, blank=True, default="")
+    flips = models.BinaryField(null=True, editable=False, help_text="every decision that flips, sealed")
+    bad_rows = models.BinaryField(null=True, editable=False, help_text="every invalid row's number, sealed")
+    error = models.CharField(max_length=500, blank=True, default="", help_text="why it failed, or waits")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True, editable=False, help_text="the run that may write")
+    dispatched_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    share_key = models.CharField(max_length=32, blank=True, default="", help_text="links under another end")
     created_by = models.CharField(max_length=120, blank=True, default="")
     created_at = models.DateTimeField(default=clock.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [*TenantModel.Meta.constraints]
-        indexes = [models.Index(fields=["tenant_id", "-id"], name="policy_decisions_backtest_new")]
+        indexes = [
+            models.Index(fields=["tenant_id", "-id"], name="policy_decisions_backtest_new"),
+            models.Index(
+                fields=["tenant_id", "state"],
+                name="policy_decisions_backtest_open",
+                condition=models.Q(state__in=["draft", "queued", "running"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.contract} {self.version} · {self.state}"

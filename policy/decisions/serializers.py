@@ -152,11 +152,15 @@ class BacktestSerializer(Base):
     version = serializers.CharField()
     baseline = serializers.CharField(allow_blank=True)
     source = serializers.CharField()  # type: ignore[assignment]
+    file_name = serializers.CharField(allow_blank=True)
     label_key = serializers.CharField(allow_blank=True)
     state = serializers.CharField()
     progress = serializers.IntegerField()
     error = serializers.CharField(allow_blank=True)
+    attempts = serializers.IntegerField()
+    created_by = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
 
 

@@ -7,10 +7,10 @@ counts cover every row, the lists up to their stated bounds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from policy.decisions.backtests import metrics, sources
+from policy.decisions.backtests import metrics, segments, sources
 from policy.decisions.contracts.compiled import Compiled, InputInvalid
 from policy.rules import executor
 
@@ -31,6 +31,7 @@ class Count:
         self.pairs: Counter[tuple[str, str]] = Counter()
         self.flips: list[Flip] = []
         self.invalid: list[dict[str, Any]] = []
+        self.cuts: list[segments.Cut] = []
 
     def add(
         self, after: executor.Outcome, before: executor.Outcome | None, label: int | None, count: int = 1
@@ -90,28 +91,26 @@ def rules_of(outcome: executor.Outcome) -> str:
     return ", ".join(item.rule.name for item in outcome.applied) or executor.NO_RULE_MATCHED
 
 
-Decided = tuple[int, dict[str, Any], executor.Outcome, executor.Outcome | None, int | None]
-
-
 def decide_rows(
-    found: Iterable[tuple[int, dict[str, Any], Any]],
-    count: Count,
-    compiled: Compiled,
-    baseline: Compiled | None,
-) -> Iterable[Decided]:
-    """Decide rows one by one into a count, yielding each; a row that a contract refuses is invalid."""
+    found: Iterable[tuple[int, dict[str, Any], Any]], count: Count, versions: Sequence[Compiled]
+) -> None:
+    """Decide rows one by one into a count; a row that a contract refuses is invalid."""
+    compiled, baseline = versions[0], versions[1] if len(versions) > 1 else None
     for number, row, given in found:
         if wrong := sources.misfits(row):
             count.refuse(number, wrong)
             continue
         try:
-            after = compiled.program.decide(compiled.check(row))
+            data = compiled.check(row)
+            after = compiled.program.decide(data)
             before = baseline.program.decide(baseline.check(row)) if baseline else None
         except InputInvalid as error:
             count.refuse(number, error.errors or [])
             continue
         label = metrics.label_of(given)
         count.add(after, before, label)
+        for cut in count.cuts:
+            code = cut.axis.code_of(data.get(cut.axis.field))
+            cut.add(code, after.decision_class, before.decision_class if before else "", label)
         if before is not None and before.decision_class != after.decision_class:
             count.flip(number, after, before, label)
-        yield number, row, after, before, label

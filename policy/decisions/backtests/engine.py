@@ -12,13 +12,14 @@ import heapq
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from policy.decisions.backtests import columnar, columns, counting, metrics, patterns, sources
+from policy.decisions.backtests import columnar, columns, counting, metrics, patterns, segments, sources
 from policy.decisions.backtests.columnar import NotExpressible
 from policy.decisions.backtests.counting import Count
 from policy.decisions.backtests.sources import Source
@@ -27,6 +28,15 @@ from policy.decisions.contracts.compiled import Compiled
 MOST_PATTERNS, BATCH = 200_000, 10_000
 _CODES: tuple[int | None, ...] = (0, 1, None)
 Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The report of a run, and what its downloads are made of."""
+
+    report: dict[str, Any]
+    flips: list[counting.Flip] = field(default_factory=list)
+    invalid: list[dict[str, Any]] = field(default_factory=list)
 
 
 def _no_progress(percent: int) -> None:
@@ -49,9 +59,13 @@ class _Run:
     """One columnar run."""
 
     def __init__(
-        self, loaded: columns.Loaded, slots: patterns.Slots, fields: Mapping[str, columnar.Column]
+        self,
+        loaded: columns.Loaded,
+        slots: patterns.Slots,
+        fields: Mapping[str, columnar.Column],
+        axes: Sequence[segments.Axis],
     ) -> None:
-        self.loaded, self.slots, self.fields = loaded, slots, fields
+        self.loaded, self.slots, self.fields, self.axes = loaded, slots, fields, axes
         # Nothing but what is registered can be read: names of files inside rules or rows stay text.
         safe = {"threads": os.cpu_count() or 1, "enable_external_access": "false"}
         self.database = duckdb.connect(config=safe)
@@ -72,6 +86,9 @@ class _Run:
         packed += [
             f"CASE WHEN {ok} THEN {text} ELSE 0 END AS w{at}" for at, text in enumerate(others, start=1)
         ]
+        cut = [f"({axis.sql()})::UTINYINT AS s{at}" for at, axis in enumerate(self.axes)]
+        packed += [f"s{at}" for at in range(len(cut))]
+        clean = ", ".join([*([clean] if clean else []), *cut])
         self.database.execute(
             f"CREATE TEMP TABLE packed AS SELECT __row, {', '.join(packed)} FROM ("
             f'SELECT "{columns.ROW}" AS __row, ({fits}) AND NOT ({wide}) AS __ok, '
@@ -86,6 +103,23 @@ class _Run:
         if len(found) > MOST_PATTERNS:
             raise NotExpressible("too many different patterns")
         return found
+
+    def cells(
+        self, verdicts: Mapping[tuple[int, ...], segments.Verdict]
+    ) -> Iterator[tuple[int, segments.Cell, int]]:
+        """Return the counts of each segment of each axis; ``verdicts`` says what a pattern leads to."""
+        distinct = list(dict.fromkeys(verdicts.values()))
+        place = {verdict: at for at, verdict in enumerate(distinct)}
+        held = [pa.array(column, pa.uint64()) for column in zip(*verdicts, strict=True)]
+        held.append(pa.array([place[verdict] for verdict in verdicts.values()], pa.int32()))
+        self.database.register("verdicts", pa.table(held, names=[*self.words, "verdict"]))
+        for at in range(len(self.axes)):
+            found = self.database.execute(
+                f"SELECT s{at}, verdict, count(*) FROM packed JOIN verdicts USING ({', '.join(self.words)}) "
+                "GROUP BY ALL"
+            ).fetchall()
+            for code, verdict, rows in found:
+                yield at, (code, *distinct[verdict]), rows
 
     def rows_of(self, wanted: Sequence[tuple[int, ...]], limit: int) -> Iterator[tuple[int, ...]]:
         """Return number and pattern of the first rows that have one of these patterns."""
@@ -126,41 +160,79 @@ def _columns(versions: Sequence[Compiled]) -> dict[str, columnar.Column]:
     return found
 
 
+def _axes(loaded: columns.Loaded, cut: Mapping[str, str]) -> list[segments.Axis]:
+    found = []
+    for name, kind in cut.items():
+        beside = (row.get(name) for _number, row, _label in loaded.odd)
+        found.append(segments.axis_of(name, kind, loaded.table[name], beside))
+    return [axis for axis in found if axis is not None]
+
+
 def _run_columnar(
-    source: Source, label: str, versions: Sequence[Compiled], count: Count, progress: Progress
+    source: Source,
+    label: str,
+    versions: Sequence[Compiled],
+    cut: Mapping[str, str],
+    count: Count,
+    progress: Progress,
 ) -> None:
     fields = _columns(versions)
     slots = patterns.Slots(versions, fields)
-    run = _Run(columns.load(source, fields, label), slots, fields)
+    loaded = columns.load(source, fields, label)
     progress(40)
+    count.cuts = [segments.Cut(axis) for axis in _axes(loaded, cut)]
+    run = _Run(loaded, slots, fields, [held.axis for held in count.cuts])
     run.pack()
     progress(60)
-    after, before = slots.versions[0], slots.versions[1] if len(versions) > 1 else None
+    _judge(run, slots, count)
+    progress(80)
+    counting.decide_rows(run.left_over(), count, versions)
+
+
+def _judge(run: _Run, slots: patterns.Slots, count: Count) -> None:
+    """Let the executor conclude each pattern, and count what it leads to."""
+    after, before = slots.versions[0], slots.versions[1] if len(slots.versions) > 1 else None
     # Many patterns differ only behind a rule that stops: what they lead to is counted once.
     totals: dict[tuple[int, int, int | None], int] = defaultdict(int)
     outcomes = {}
     flipped: dict[tuple[int, ...], tuple[Any, Any, int | None]] = {}
+    verdicts: dict[tuple[int, ...], segments.Verdict] = {}
     for *words, rows in run.patterns():
         code, pattern = patterns.joined(words)
         if code == patterns.LEFT_OVER:
             continue
-        now = after.outcome(pattern)
+        label, now = _CODES[code], after.outcome(pattern)
         then = before.outcome(pattern) if before is not None else None
-        key = (id(now), id(then), _CODES[code])
+        key = (id(now), id(then), label)
         outcomes[key] = (now, then)
         totals[key] += rows
+        verdicts[tuple(words)] = (now.decision_class, then.decision_class if then else "", label)
         if then is not None and then.decision_class != now.decision_class:
-            flipped[tuple(words)] = (now, then, _CODES[code])
+            flipped[tuple(words)] = (now, then, label)
     for key, rows in totals.items():
         count.add(*outcomes[key], key[2], rows)
-    progress(80)
+    if count.cuts and verdicts:
+        for at, cell, rows in run.cells(verdicts):
+            count.cuts[at].cells[cell] += rows
     if flipped:
         for number, *words in run.rows_of(list(flipped), count.keep):
             count.flip(number, *flipped[tuple(words)])
-    for _decided in counting.decide_rows(
-        run.left_over(), count, versions[0], versions[1] if before else None
-    ):
-        pass
+
+
+def _run_rows(
+    source: Source, label: str, versions: Sequence[Compiled], cut: Mapping[str, str], count: Count
+) -> None:
+    schema = versions[0].document.input_schema
+    if cut:
+        values: dict[str, list[Any]] = {name: [] for name in cut}
+        for row, _label in sources.rows(source, schema, label):
+            for name, held in values.items():
+                held.append(row.get(name))
+        axes = [segments.axis_of(name, kind, pa.nulls(0), values[name]) for name, kind in cut.items()]
+        count.cuts = [segments.Cut(axis) for axis in axes if axis is not None]
+    found = sources.rows(source, schema, label)
+    numbered = ((at, row, value) for at, (row, value) in enumerate(found, start=1))
+    counting.decide_rows(numbered, count, versions)
 
 
 def evaluate(
@@ -170,35 +242,47 @@ def evaluate(
     label_key: str = "",
     baseline: Compiled | None = None,
     engine: str = "auto",
-    keep_flips: int = counting.MOST_FLIPS,
     progress: Progress = _no_progress,
 ) -> dict[str, Any]:
-    """Return the report of a contract over rows; ``engine`` is auto, columnar or rows.
+    """Return the report of a contract over rows, as ``run`` makes it."""
+    return run(
+        compiled, source, label_key=label_key, baseline=baseline, engine=engine, progress=progress
+    ).report
 
-    Raises SourceInvalid; NotExpressible only where ``engine`` is columnar.
+
+def run(
+    compiled: Compiled,
+    source: Source,
+    *,
+    label_key: str = "",
+    baseline: Compiled | None = None,
+    engine: str = "auto",
+    cut_by: Sequence[str] | None = (),
+    keep_flips: int = counting.MOST_FLIPS,
+    progress: Progress = _no_progress,
+) -> Evaluation:
+    """Evaluate a contract over rows; ``engine`` is auto, columnar or rows.
+
+    ``cut_by`` names the fields whose segments are counted too; None takes all plain ones. Raises
+    SourceInvalid; NotExpressible only where ``engine`` is columnar.
     """
     label = label_key or compiled.document.label_key
     versions = [compiled, baseline] if baseline is not None else [compiled]
+    cut = segments.fields_of(compiled.document.input_schema, label, cut_by)
     used, reason, count = "columnar", "", Count(keep=keep_flips)
     try:
         if engine == "rows":
             raise NotExpressible("asked for")
-        _run_columnar(source, label, versions, count, progress)
+        _run_columnar(source, label, versions, cut, count, progress)
     except (NotExpressible, sources.SourceInvalid, duckdb.Error) as error:
         if engine == "columnar":
             raise
-        used, reason, count = (
-            "rows",
-            (str(error).splitlines() or [""])[0][:200],
-            Count(keep=keep_flips),
-        )
-        found = sources.rows(source, compiled.document.input_schema, label)
-        numbered = ((at, row, value) for at, (row, value) in enumerate(found, start=1))
-        for _decided in counting.decide_rows(numbered, count, compiled, baseline):
-            pass
+        used, reason, count = "rows", (str(error).splitlines() or [""])[0][:200], Count(keep=keep_flips)
+        _run_rows(source, label, versions, cut, count)
     count.settle()
     progress(95)
-    return _report(compiled, baseline, count, source, label, used, reason)
+    report = _report(compiled, baseline, count, source, label, used, reason)
+    return Evaluation(report, count.flips, count.invalid)
 
 
 def _report(
@@ -221,6 +305,7 @@ def _report(
         "engine_reason": reason,
         "metrics": measured,
         "invalid_sample": count.tally.invalid_sample,
+        "segments": [cut.summary() for cut in count.cuts],
         "comparison": None,
     }
     if baseline is not None:

@@ -6,9 +6,13 @@ and under ``default-src 'none'; style-src 'unsafe-inline'`` alike; a colour is n
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from html import escape
 from typing import Any
+
+from django.http import HttpResponse
 
 from policy.decisions.backtests.metrics import CLASSES
 
@@ -175,3 +179,14 @@ def render(report: Mapping[str, Any]) -> str:
         f"<title>Evaluation of {escape(head)}</title><style>{STYLE}</style></head><body>"
         f'<h1>Evaluation of {escape(head)}</h1><p class="sub">{escape(facts)}</p>{body}</body></html>\n'
     )
+
+
+def response(report: Mapping[str, Any]) -> HttpResponse:
+    """Return the page as an answer whose policy allows its own style and nothing else."""
+    page = HttpResponse(render(report), content_type="text/html; charset=utf-8")
+    style = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    page["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'sha256-{style}'; frame-ancestors 'none'"
+    )
+    page["Referrer-Policy"] = "no-referrer"
+    return page

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy.decisions import demo
-from policy.decisions.backtests import columnar, engine, report, sources
+from policy.decisions.backtests import columnar, downloads, engine, report, sources
 from policy.rules import conditions, executor
 from tests.policy.decisions.backtests.contracts import FIELDS, one_rule
 from tests.policy.lending import lending_contract, row
@@ -60,11 +60,16 @@ class TestEvaluate:
         self, kind: str, rows: list[dict[str, Any]], tmp_path: Path
     ) -> None:
         source = write(tmp_path, kind, rows)
-        fast = engine.evaluate(LENDING, source, baseline=STRICTER, engine="columnar")
-        slow = engine.evaluate(LENDING, source, baseline=STRICTER, engine="rows")
-        assert same(fast) == same(slow)
-        assert (fast["engine"], slow["engine"]) == ("columnar", "rows")
-        assert fast["metrics"]["invalid"] == 1
+        fast, slow = (
+            engine.run(LENDING, source, baseline=STRICTER, engine=chosen, cut_by=None)
+            for chosen in ("columnar", "rows")
+        )
+        assert same(fast.report) == same(slow.report)
+        assert (fast.report["engine"], slow.report["engine"]) == ("columnar", "rows")
+        assert fast.report["metrics"]["invalid"] == 1
+        assert downloads.flips_csv(fast.flips, []) == downloads.flips_csv(slow.flips, [])
+        assert len(fast.flips) == fast.report["comparison"]["flipped"] > 5
+        assert fast.invalid == slow.invalid
 
     @pytest.mark.requirement("A-M2")
     @pytest.mark.requirement("A-D3")
