@@ -11,3 +11,5 @@ class EvidenceConfig(AppConfig):
     name = "evidence"
     label = "evidence"
     verbose_name = "Evidence"
+    icon = "shield-check"
+    order = 40

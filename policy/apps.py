@@ -11,3 +11,5 @@ class PolicyConfig(AppConfig):
     name = "policy"
     label = "policy"
     verbose_name = "Policy"
+    icon = "decisions"
+    order = 10

@@ -11,3 +11,5 @@ class TenancyConfig(AppConfig):
     name = "tenancy"
     label = "tenancy"
     verbose_name = "Tenancy"
+    icon = "members"
+    order = 20

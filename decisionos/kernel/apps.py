@@ -10,4 +10,6 @@ class KernelConfig(AppConfig):
 
     name = "decisionos.kernel"
     label = "kernel"
-    verbose_name = "Kernel"
+    verbose_name = "Record and machinery"
+    icon = "ledger"
+    order = 30

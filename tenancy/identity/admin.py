@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from decisionos.kernel import clock
+from decisionos.kernel.admin.actions import reasoned
 from decisionos.kernel.admin.base import DosModelAdmin, ReadOnlyAdmin, TenantModelAdmin
 from tenancy.identity import keys
 from tenancy.identity.models import ApiKey, Membership, User
@@ -37,15 +38,16 @@ class ApiKeyAdmin(ReadOnlyAdmin, TenantModelAdmin):
     list_filter = ("kind", "role")
     search_fields = ("name", "prefix")
     fields = ("name", "prefix", "kind", "role", "scopes", "expires_at", "last_used_at", "revoked_at")
-    actions = ("end",)
+    actions = ("revoke",)
 
-    def has_end_permission(self, request: HttpRequest) -> bool:
-        """Allow ending keys to those who may change them; the page itself changes nothing."""
-        return bool(request.user.has_perm("tenancy_identity.change_apikey"))
-
-    @admin.action(description="Revoke the chosen keys", permissions=["end"])
-    def end(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        """End keys through the service, which records each one."""
-        for identifier in list(queryset.values_list("id", flat=True)):
-            keys.revoke_key(key_id=identifier, now=clock.now())
-        self.message_user(request, "The chosen keys are revoked.")
+    @reasoned(
+        label=_("Revoke keys"),
+        consequence=_(
+            "Programs that use these keys are refused within seconds. A revoked key never works again."
+        ),
+        permission="keys.manage",
+        is_dangerous=True,
+    )
+    def revoke(self, request: HttpRequest, row: ApiKey) -> None:
+        """End a key through the service, which records it."""
+        keys.revoke_key(key_id=row.id, now=clock.now())

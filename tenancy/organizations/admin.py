@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from decisionos.kernel.admin import visits
 from decisionos.kernel.admin.base import DosModelAdmin, ReadOnlyAdmin, TenantModelAdmin
+from tenancy.organizations import selectors
+from tenancy.organizations.enums import OrganizationStatus
 from tenancy.organizations.models import Environment, Organization, Project, TenantConfigVersion
 
 
@@ -38,3 +41,14 @@ class TenantConfigVersionAdmin(ReadOnlyAdmin, TenantModelAdmin):
 
     list_display = ("number", "state", "author", "created_at", "applied_at")
     list_filter = ("state",)
+
+
+def find_for_visits(text: str) -> list[visits.Organization]:
+    """Return the organizations that platform staff may choose from: a handful that fit a text or an id."""
+    return [
+        visits.Organization(row.id, row.slug, row.name, row.status == OrganizationStatus.ACTIVE)
+        for row in selectors.find_everywhere(text)
+    ]
+
+
+visits.answer_with(find_for_visits)

@@ -20,6 +20,17 @@ def get_organization(organization_id: uuid.UUID | None = None) -> Organization:
     return Organization.objects.get(id=tenant)
 
 
+def find_everywhere(text: str, *, most: int = 20) -> list[Organization]:
+    """Return organizations by id, or a part of name or slug, on the platform's connection: for its staff."""
+    rows = Organization.objects.using("platform").order_by("name", "id")
+    try:
+        rows = rows.filter(id=uuid.UUID(text))
+    except ValueError:
+        if text:
+            rows = rows.filter(models.Q(name__icontains=text) | models.Q(slug__icontains=text))
+    return list(rows[:most])
+
+
 def list_projects() -> models.QuerySet[Project]:
     """Return the projects in use."""
     rows = Project.objects.filter(tenant_id=scope.require(), archived_at__isnull=True)

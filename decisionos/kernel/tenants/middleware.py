@@ -30,6 +30,11 @@ def leave_out(prefix: str) -> None:
         _left_out.append(prefix)
 
 
+def organization_of(request: HttpRequest) -> uuid.UUID | None:
+    """Return the organization of a page request, or None; raises the refusal of a suspended one."""
+    return _resolvers[0](request) if _resolvers else None
+
+
 class PageScopeMiddleware:
     """Open the tenant scope for pages; the API opens its own after authentication."""
 
@@ -41,7 +46,7 @@ class PageScopeMiddleware:
         if request.path.startswith(tuple(_left_out)):
             return self.get_response(request)
         try:
-            tenant = _resolvers[0](request) if _resolvers else None
+            tenant = organization_of(request)
         except errors.Denied as refusal:
             # Signing out and choosing another organization stay open; every other page raises it.
             request.organization_refusal = refusal  # type: ignore[attr-defined]

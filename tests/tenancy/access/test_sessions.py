@@ -88,22 +88,34 @@ class TestOrganization:
 class TestRevoking:
     """The admin's one act on keys."""
 
-    def _post(self, client: Client, one: cast.Actor) -> int:
+    def _post(self, client: Client, one: cast.Actor, **more: str) -> int:
         client.cookies["csrftoken"] = "a" * 32
-        body = {"action": "end", "_selected_action": str(one.key.id), "csrfmiddlewaretoken": "a" * 32}
-        return client.post("/admin/tenancy_identity/apikey/", body).status_code
+        body = {"action": "revoke", "_selected_action": str(one.key.id), "csrfmiddlewaretoken": "a" * 32}
+        given = {"confirmed": "1", "reason": "It was found in a public repository.", "form_token": "t" * 20}
+        return client.post("/admin/tenancy_identity/apikey/", {**body, **given, **more}).status_code
+
+    def _owner(self, one: cast.Actor) -> Client:
+        return _signed_in(_person(one.organization, superuser=True))
 
     def test_ends_the_key_and_is_recorded(self) -> None:
         one = cast.actor()
-        client = _signed_in(_person(one.organization, superuser=True))
-        assert self._post(client, one) == 302
+        assert self._post(self._owner(one), one) == 302
         assert one.call("GET", "whoami").status_code == 401
-        assert one.kinds()[-1] == "access.key_revoked"
+        assert one.kinds()[-2:] == ["access.key_revoked", "admin.action_taken"]
+
+    def test_wants_a_reason(self) -> None:
+        one = cast.actor()
+        assert self._post(self._owner(one), one, reason="why") == 422
+        assert one.call("GET", "whoami").status_code == 200
+
+    def test_wants_the_permission(self) -> None:
+        one = cast.actor()
+        self._post(_signed_in(_person(one.organization, role="auditor", superuser=True)), one)
+        assert one.call("GET", "whoami").status_code == 200
 
     def test_does_not_reach_another_organization(self) -> None:
         one, two = cast.actor(), cast.actor(slug="other")
-        client = _signed_in(_person(one.organization, superuser=True))
-        self._post(client, two)
+        self._post(self._owner(one), two)
         assert two.call("GET", "whoami").status_code == 200
 
 

@@ -79,7 +79,8 @@ class TestDoors:
         assert client.get("/api/v1/whoami").status_code == 200
         _suspend(one)
         assert _names_it(client.get("/api/v1/whoami"))
-        assert _names_it(client.get("/admin/tenancy_identity/apikey/"))
+        asked = {"Accept": "application/json"}
+        assert _names_it(client.get("/admin/tenancy_identity/apikey/", headers=asked))
         assert client.post("/admin/logout/").status_code == 200
 
     def test_is_not_exchanged_for_another_in_silence(self) -> None:
