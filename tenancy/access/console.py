@@ -106,7 +106,8 @@ class Door:
 
     def subject_of(self, request: HttpRequest) -> access.Subject | None:
         """Return the person in the organization of the session; refuses an address that is not allowed."""
-        tenant = sessions.organization_of(request)
+        # The door for pages resolved it a moment ago, in this very request.
+        tenant = scope.current() or sessions.organization_of(request)
         if tenant is None:
             return None
         authentication.check_address(request, tenant)
@@ -158,6 +159,13 @@ class Door:
     def allowed(self, request: HttpRequest) -> frozenset[str]:
         """Return every permission that holds here; the grants are read once."""
         known: Any = request
+        found: frozenset[str] | None = getattr(known, "_allowed", None)
+        if found is None:
+            found = known._allowed = self._judge(known)
+        return found
+
+    @staticmethod
+    def _judge(known: Any) -> frozenset[str]:
         subject: access.Subject = known.subject
         context = known.place.context
         place = rules.Place(project_id=context["project_id"], environment_id=context["environment_id"])
@@ -174,7 +182,8 @@ class Door:
     def authorize(self, request: HttpRequest, permission: str) -> None:
         """Raise PermissionDenied unless the permission holds here."""
         known: Any = request
-        access.authorize(known.subject, permission, context=known.place.context)
+        if permission not in self.allowed(request):
+            access.authorize(known.subject, permission, context=known.place.context)
 
     def note_denied(self, request: HttpRequest, error: errors.DosError) -> None:
         """Leave the trace of a refused page, after its transaction was rolled back."""

@@ -173,7 +173,7 @@ class Page(View):
         key = f"form:{subject.subject.id}:{token}"[: idempotency.MOST_CHARACTERS]
         stored = idempotency.begin(key=key, fingerprint=idempotency.fingerprint(request.path, token.encode()))
         if stored is not None:
-            return goto(request, str((stored.body or {}).get("location", "/")))
+            return goto(request, str((stored.answer or {}).get("location", "/")))
         location = act()
         idempotency.finish(key=key, status=303, body={"location": location})
         return goto(request, location)

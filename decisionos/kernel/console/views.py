@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import Any
 
@@ -55,24 +56,21 @@ class PalettePage(pages.Page):
         for source in registry.sources.values():
             if source.permission and source.permission not in shell.allowed:
                 continue
-            found = registry.guarded(
-                source.name,
-                lambda s=source: list(s.search(request, text))[:MOST_PER_SOURCE],
-                [],  # type: ignore[misc]
-            )
-            if found:
-                items = [
-                    {
-                        "label": str(i.label),
-                        "url": i.url,
-                        "icon": "",
-                        "hint": str(i.hint),
-                        "kind": str(i.kind),
-                    }
-                    for i in found
-                ]
+            found = _found(source, request, text)
+            items = [
+                {"label": str(item.label), "url": item.url, "icon": "", "hint": str(item.hint)}
+                for item in found
+            ]
+            if items:
                 groups.append({"name": source.name, "label": str(found[0].kind), "items": items})
         return groups
+
+
+def _found(source: registry.Source, request: HttpRequest, text: str) -> list[registry.PaletteItem]:
+    def ask() -> list[registry.PaletteItem]:
+        return list(itertools.islice(source.search(request, text), MOST_PER_SOURCE))
+
+    return registry.guarded(source.name, ask, [])
 
 
 class TrayPage(pages.Page):
