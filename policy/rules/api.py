@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
@@ -11,12 +10,12 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from decisionos.kernel import clock, errors
+from decisionos.kernel import clock
 from decisionos.kernel.web.api import ApiView
 from policy.rules import (
+    doors,
     drafts,
     grids,
-    rulesets,
     selectors,
     serializers,
     services,
@@ -29,57 +28,6 @@ from tenancy.access import services as access
 
 _CONTRACT = OpenApiParameter("contract", OpenApiTypes.STR, required=True)
 MOST_RECENT = 50
-
-
-def subject_of(request: Request) -> access.Subject:
-    """Return who asks; raises Unauthenticated."""
-    if not isinstance(request.auth, access.Subject):
-        raise errors.Unauthenticated()
-    return request.auth
-
-
-def given(request: Request, kind: type[serializers.Base]) -> dict[str, Any]:
-    """Return the checked body; the text of rules is under `text`."""
-    serializer = kind(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    data: dict[str, Any] = serializer.validated_data
-    return data
-
-
-def named(name: str) -> str:
-    """Return a ruleset's name; raises RulesetNotFound for what cannot be one."""
-    if not rulesets.NAME.match(name):
-        raise selectors.RulesetNotFound("There is no such ruleset.")
-    return name
-
-
-def asked(request: Request, name: str, *, most: int = 63) -> str:
-    """Return a parameter of the address; raises Invalid for what cannot be a name."""
-    value = request.query_params.get(name, "")
-    if len(value) > most or not value.isprintable():
-        problem = {"pointer": f"/{name}", "message": f"must be printable text of at most {most} characters"}
-        raise errors.Invalid("A parameter is not acceptable.", errors=[problem])
-    return value
-
-
-def in_force_json(facts: uses.ContractFacts) -> dict[str, Any]:
-    """Return a contract as an activation answers it."""
-    return {
-        "contract": facts.name,
-        "version": facts.version,
-        "previous": facts.previous,
-        "state": facts.state,
-        "rulesets": [{"name": name, "version": version} for name, version in facts.rulesets],
-        "activated_at": facts.activated_at.isoformat() if facts.activated_at else None,
-    }
-
-
-def in_force_of(ruleset: str) -> list[dict[str, str]]:
-    """Return where which version of a ruleset is in force."""
-    return [
-        {"contract": item.name, "contract_version": item.version, "version": item.version_of(ruleset)}
-        for item in uses.in_force(ruleset)
-    ]
 
 
 class LintView(ApiView):
@@ -95,7 +43,7 @@ class LintView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Return everything wrong or odd with line, column and an example input; nothing is stored."""
-        data = given(request, serializers.LintSerializer)
+        data = doors.given(request, serializers.LintSerializer)
         return Response(trying.check(source=data["text"], contract=data["contract"], schema=data["schema"]))
 
 
@@ -112,11 +60,11 @@ class TryView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Decide with a trace and record nothing; the input of a decision needs the right to read it."""
-        data = given(request, serializers.TrySerializer)
+        data = doors.given(request, serializers.TrySerializer)
         ruleset = trying.ruleset_of(source=data["text"], name=data["ruleset"], version=data["version"])
         if data["decision_id"] is None:
             return Response(trying.attempt(contract=data["contract"], ruleset=ruleset, given=data["input"]))
-        access.authorize(subject_of(request), "decision.read_input")
+        access.authorize(doors.subject_of(request), "decision.read_input")
         again = trying.attempt_again(
             contract=data["contract"], ruleset=ruleset, decision_id=data["decision_id"]
         )
@@ -136,7 +84,7 @@ class CoverageView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Count hits, misses and shadowed rules over rows, or over the newest decisions."""
-        data = given(request, serializers.CoverageSerializer)
+        data = doors.given(request, serializers.CoverageSerializer)
         ruleset = trying.ruleset_of(source=data["text"], name=data["ruleset"], version=data["version"])
         found = trying.coverage(
             contract=data["contract"], ruleset=ruleset, rows=data["rows"], recent=data["recent"]
@@ -157,7 +105,7 @@ class TableView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Return a table as text and as data, checked; nothing is stored."""
-        data = given(request, serializers.TableSerializer)
+        data = doors.given(request, serializers.TableSerializer)
         if data["cells"] is not None:
             table = grids.of_cells(data["cells"], name=data["name"], hit_policy=data["hit_policy"])
         elif data["table"] is not None:
@@ -183,7 +131,7 @@ class WorkspaceView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Return the contract's fields, a sample input and the rulesets in force."""
-        return Response(trying.workspace(contract=asked(request, "contract")))
+        return Response(trying.workspace(contract=doors.asked(request, "contract")))
 
 
 class RecentView(ApiView):
@@ -199,7 +147,7 @@ class RecentView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List the newest decisions of a contract; the input only with the right to read it."""
-        with_input = access.is_allowed(subject_of(request), "decision.read_input")
+        with_input = access.is_allowed(doors.subject_of(request), "decision.read_input")
         rows = [
             {
                 "decision_id": str(past.decision_id),
@@ -209,7 +157,7 @@ class RecentView(ApiView):
                 "decided_at": past.decided_at.isoformat(),
                 **({"input": past.input} if with_input else {}),
             }
-            for past in uses.contracts().recent(asked(request, "contract"), MOST_RECENT)
+            for past in uses.contracts().recent(doors.asked(request, "contract"), MOST_RECENT)
         ]
         return Response({"results": rows})
 
@@ -237,7 +185,9 @@ class VersionListView(ApiView):
     )
     def get(self, request: Request, name: str) -> Response:
         """List the versions, newest first."""
-        return self.paginate(selectors.list_versions(name=named(name)).defer("source"), selectors.as_json)
+        return self.paginate(
+            selectors.list_versions(name=doors.named(name)).defer("source"), selectors.as_json
+        )
 
     @extend_schema(
         operation_id="rulesets_save_version",
@@ -247,7 +197,7 @@ class VersionListView(ApiView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Make a version; a text that does not fit its contracts is refused, and stays a draft."""
-        data = given(request, serializers.SaveVersionSerializer)
+        data = doors.given(request, serializers.SaveVersionSerializer)
         row, checked = services.save_version(
             name=name,
             source=data["text"],
@@ -255,7 +205,7 @@ class VersionListView(ApiView):
             version=data["version"],
             base_version=data["base_version"],
             note=data["note"],
-            actor=subject_of(request).actor,
+            actor=doors.subject_of(request).actor,
         )
         found = [problem.as_dict() for problem in checked.problems]
         return Response({**selectors.as_json(row), "problems": found}, status=201)
@@ -271,15 +221,9 @@ class VersionView(ApiView):
     )
     def get(self, request: Request, name: str, version: str) -> Response:
         """Return a version with its text and the contracts that it is in force for."""
-        row = selectors.get_version(name=named(name), version=_plain(version))
-        here = [item for item in in_force_of(row.name) if item["version"] == row.version]
+        row = selectors.get_version(name=doors.named(name), version=doors.version_of(version))
+        here = [item for item in doors.in_force_of(row.name) if item["version"] == row.version]
         return Response({**selectors.as_json(row, source=True), "in_force": here})
-
-
-def _plain(version: str) -> str:
-    if len(version) > 40 or not version.isprintable():
-        raise selectors.RulesetNotFound("There is no such version.")
-    return version
 
 
 class DifferenceView(ApiView):
@@ -295,8 +239,8 @@ class DifferenceView(ApiView):
     )
     def get(self, request: Request, name: str) -> Response:
         """Return what changed, in words and as text; without `from` everything is new."""
-        old, new = asked(request, "from", most=40), asked(request, "to", most=40)
-        return Response(selectors.compare(name=named(name), old=old, new=new))
+        old, new = doors.asked(request, "from", most=40), doors.asked(request, "to", most=40)
+        return Response(selectors.compare(name=doors.named(name), old=old, new=new))
 
 
 class DraftView(ApiView):
@@ -313,7 +257,9 @@ class DraftView(ApiView):
     def get(self, request: Request, name: str) -> Response:
         """Return the draft with its text."""
         found = drafts.find_draft(
-            contract=asked(request, "contract"), ruleset=named(name), author=subject_of(request).actor
+            contract=doors.asked(request, "contract"),
+            ruleset=doors.named(name),
+            author=doors.subject_of(request).actor,
         )
         if found is None:
             raise drafts.DraftNotFound("There is no draft.")
@@ -327,11 +273,11 @@ class DraftView(ApiView):
     )
     def put(self, request: Request, name: str) -> Response:
         """Keep a text, valid or not; 409 with both texts and a merge where another save came between."""
-        data = given(request, serializers.SaveDraftSerializer)
+        data = doors.given(request, serializers.SaveDraftSerializer)
         row = drafts.save_draft(
             contract=data["contract"],
-            ruleset=named(name),
-            author=subject_of(request).actor,
+            ruleset=doors.named(name),
+            author=doors.subject_of(request).actor,
             text=data["text"],
             base_version=data["base_version"],
             revision=data["revision"],
@@ -345,7 +291,9 @@ class DraftView(ApiView):
     def delete(self, request: Request, name: str) -> Response:
         """Remove the draft."""
         drafts.discard_draft(
-            contract=asked(request, "contract"), ruleset=named(name), author=subject_of(request).actor
+            contract=doors.asked(request, "contract"),
+            ruleset=doors.named(name),
+            author=doors.subject_of(request).actor,
         )
         return Response(status=204)
 
@@ -360,7 +308,7 @@ class DraftListView(ApiView):
     )
     def get(self, request: Request, name: str) -> Response:
         """List the drafts without their texts."""
-        return Response([drafts.as_json(row) for row in drafts.list_drafts(ruleset=named(name))[:100]])
+        return Response([drafts.as_json(row) for row in drafts.list_drafts(ruleset=doors.named(name))[:100]])
 
 
 class DraftTextView(ApiView):
@@ -388,7 +336,9 @@ class ActivateView(ApiView):
     def get(self, request: Request, name: str, version: str) -> Response:
         """Say what would change, tried on the newest decisions; nothing is stored."""
         found = services.preview_activation(
-            name=named(name), version=_plain(version), contract=asked(request, "contract")
+            name=doors.named(name),
+            version=doors.version_of(version),
+            contract=doors.asked(request, "contract"),
         )
         return Response(found)
 
@@ -400,17 +350,17 @@ class ActivateView(ApiView):
     )
     def post(self, request: Request, name: str, version: str) -> Response:
         """Make and put in force the contract's next version with this version of the ruleset."""
-        data = given(request, serializers.ActivateSerializer)
+        data = doors.given(request, serializers.ActivateSerializer)
         facts = services.activate(
-            name=named(name),
-            version=_plain(version),
+            name=doors.named(name),
+            version=doors.version_of(version),
             contract=data["contract"],
             expected=data["expected"],
             reason=data["reason"],
             confirm=data["confirm"],
-            actor=subject_of(request).actor,
+            actor=doors.subject_of(request).actor,
         )
-        return Response(in_force_json(facts))
+        return Response(doors.in_force_json(facts))
 
 
 class RollBackView(ApiView):
@@ -426,15 +376,15 @@ class RollBackView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Put the contract's version before the present one back in force, with a reason."""
-        data = given(request, serializers.ContractRollBackSerializer)
+        data = doors.given(request, serializers.ContractRollBackSerializer)
         facts = services.roll_back(
             contract=data["contract"],
             expected=data["expected"],
             reason=data["reason"],
             confirm=data["confirm"],
-            actor=subject_of(request).actor,
+            actor=doors.subject_of(request).actor,
         )
-        return Response(in_force_json(facts))
+        return Response(doors.in_force_json(facts))
 
 
 routes = [

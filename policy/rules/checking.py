@@ -96,7 +96,10 @@ def check(text: str, input_schema: Mapping[str, Any] | None = None) -> Checked:
     items = "rows" if kind == "table" else "rules"
     found = list(_conditions(source, index, input_schema, items))
     if input_schema is not None:
-        found.extend(_odd(source, index, input_schema, items))
+        told = {problem.rule for problem in found}
+        odd = _odd(source, index, input_schema, items)
+        # A row whose cell can never hold never decides: said once is enough.
+        found.extend(item for item in odd if item.code != "unreachable_row" or item.rule not in told)
     found.sort(key=lambda problem: (problem.line, problem.column, problem.code))
     return Checked(kind, tuple(found), _facts(source, index, items), source)
 

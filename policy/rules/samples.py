@@ -52,7 +52,9 @@ def _number(field: Field, *, whole: bool) -> float:
         value = (low if low is not None else high) or 0
     else:
         # A wide range (money) is tried low in it: its middle is no amount anybody would recognise.
-        value = low + (high - low) / 2 if high - low <= 10_000 else low + (high - low) / 10_000
+        value = (
+            low + (high - low) / 2 if high - low <= 10_000 else low + min((high - low) / 10_000, 5_000_000)
+        )
     return int(value) if whole else round(float(value), 4)
 
 
@@ -77,8 +79,10 @@ def completed(example: Mapping[str, Any], input_schema: Mapping[str, Any]) -> di
 
 
 def fields_of(input_schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every declared path with its type, what it allows and what it means."""
-    return list(_fields(_declared(conditions.Scope(input_schema)), ""))
+    """Return every declared path with its type, what it allows and what it means; required ones first."""
+    found = list(_fields(_declared(conditions.Scope(input_schema)), ""))
+    needed = {field["path"] for field in found if field["required"] and "." not in field["path"]}
+    return sorted(found, key=lambda field: field["path"].partition(".")[0] not in needed)
 
 
 def _fields(fields: Mapping[str, Field], prefix: str) -> Any:

@@ -1,0 +1,11 @@
+// What the workbench takes from CodeMirror 6; nothing else is in the bundle.
+export {EditorState, StateField, StateEffect, RangeSet, RangeSetBuilder, Compartment, Annotation} from "@codemirror/state"
+export {EditorView, Decoration, ViewPlugin, WidgetType, GutterMarker, gutter, keymap, lineNumbers, highlightActiveLine, highlightActiveLineGutter, drawSelection, dropCursor, highlightSpecialChars, rectangularSelection, hoverTooltip, placeholder, showPanel} from "@codemirror/view"
+export {HighlightStyle, syntaxHighlighting, syntaxTree, indentOnInput, indentUnit, bracketMatching, foldGutter, foldKeymap, codeFolding} from "@codemirror/language"
+export {history, historyKeymap, defaultKeymap, indentMore, indentLess, indentWithTab, undo, redo} from "@codemirror/commands"
+export {linter, lintGutter, lintKeymap, setDiagnostics, forceLinting, openLintPanel, nextDiagnostic, previousDiagnostic, diagnosticCount, setDiagnosticsEffect} from "@codemirror/lint"
+export {autocompletion, completionKeymap, startCompletion, acceptCompletion, snippetCompletion, closeBrackets, closeBracketsKeymap} from "@codemirror/autocomplete"
+export {search, searchKeymap, highlightSelectionMatches, openSearchPanel} from "@codemirror/search"
+export {yaml, yamlLanguage} from "@codemirror/lang-yaml"
+export {MergeView, unifiedMergeView} from "@codemirror/merge"
+export {tags} from "@lezer/highlight"
