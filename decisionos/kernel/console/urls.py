@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from decisionos.kernel.console import gallery, pages, preferences, views
+from decisionos.kernel.console import gallery, manual, pages, preferences, views
 
 shell_routes = [
     path("palette.json", views.PalettePage.as_view(), name="palette"),
@@ -20,5 +20,8 @@ shell_routes = [
 page_routes = [
     path("", pages.RootPage.as_view(), name="root"),
     path("console/", include((shell_routes, "console"))),
+    path("docs", manual.to_manual),
+    path("docs/", manual.manual, name="docs"),
+    path("docs/<path:name>", manual.manual),
     path("gallery", gallery.GalleryPage.as_view(), name="gallery"),
 ]
