@@ -113,6 +113,6 @@ def _lines(source: Source) -> Iterable[int]:
             last = line
     elif source.kind == "jsonl":
         with source.path.open("rb") as handle:
-            for number, line in enumerate(handle, start=1):
-                if line.strip():
+            for number, text in enumerate(handle, start=1):
+                if text.strip():
                     yield number

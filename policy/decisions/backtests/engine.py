@@ -67,8 +67,9 @@ class _Run:
     ) -> None:
         self.loaded, self.slots, self.fields, self.axes = loaded, slots, fields, axes
         # Nothing but what is registered can be read: names of files inside rules or rows stay text.
-        safe = {"threads": os.cpu_count() or 1, "enable_external_access": "false"}
-        self.database = duckdb.connect(config=safe)
+        self.database = duckdb.connect(
+            config={"threads": os.cpu_count() or 1, "enable_external_access": "false"}
+        )
         self.database.register("source", loaded.table)
         self.words = [f"w{at}" for at in range(len(slots.words()))]
 

@@ -292,12 +292,11 @@ def _values(row: Backtest, source: sources.Source, found: engine.Evaluation) -> 
 
 def _source_of(row: Backtest, folder: Path) -> sources.Source:
     if row.source == HISTORY:
-        window = {
-            name: datetime.datetime.fromisoformat(row.options[name])
+        start, end = (
+            datetime.datetime.fromisoformat(row.options[name]) if row.options.get(name) else None
             for name in ("start", "end")
-            if row.options.get(name)
-        }
-        return history.History(row.tenant_id, row.contract, **window).source()
+        )
+        return history.History(row.tenant_id, row.contract, start, end).source()
     path = folder / f"rows.{row.source}"
     path.write_bytes(encryption.open_sealed(bytes(row.upload or b""), context=CONTEXT))
     return sources.Source(row.source, path, row.source, row.options.get("mapping") or {})

@@ -10,6 +10,7 @@ import pytest
 from decisionos.kernel import clock
 from decisionos.kernel.tenants import scope
 from policy.decisions.backtests import services
+from policy.decisions.contracts import document, selectors
 from policy.decisions.contracts import services as contracts
 from policy.decisions.models import Backtest, ContractVersion
 from tests.policy.decisions.test_api import House
@@ -24,9 +25,9 @@ def house() -> House:
     made = House()
     with scope.tenant_scope(made.tenant):
         first = ContractVersion.objects.get(name="lending")
-        value = contracts.selectors.document_of(first).as_json()
+        value = selectors.document_of(first).as_json()
         checked = {**value, "version": "1.1.0", "checklist": {"review": ["identity"]}}
-        contracts.save_contract(value=contracts.document.parse(checked), actor="t")
+        contracts.save_contract(value=document.parse(checked), actor="t")
     return made
 
 
@@ -47,7 +48,7 @@ def ask(house: House) -> Callable[..., Backtest]:
 def run(house: House) -> Callable[[Backtest], Backtest]:
     """Return a function that runs an evaluation as a worker does."""
 
-    def ran(row: Backtest) -> Backtest:
+    def ran(row: Backtest) -> Any:
         return services.run_backtest(tenant_id=house.tenant, backtest_id=row.id, now=clock.now())
 
     return ran

@@ -113,19 +113,19 @@ class TestEvaluate:
             engine.evaluate(LENDING, sources.Source("parquet", path))
 
 
-integers = st.deferred(
+integers: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from(["a", "b", "0", "1", "-3", "700"]),
         st.builds("({} {} {})".format, integers, st.sampled_from(["+", "-", "*", "/", "%"]), integers),
     )
 )
-doubles = st.deferred(
+doubles: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from(["x", "y", "0.35", "-1.5", "double(a)"]),
         st.builds("({} {} {})".format, doubles, st.sampled_from(["+", "-", "*", "/"]), doubles),
     )
 )
-truths = st.deferred(
+truths: st.SearchStrategy[str] = st.deferred(
     lambda: st.one_of(
         st.sampled_from(
             ["p", "s == 'x'", "s.startsWith('a')", "s in ['a', 'b']", "has(input.a)", "size(s) > 2"]

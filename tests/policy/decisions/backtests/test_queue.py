@@ -94,8 +94,14 @@ class TestClaim:
     def test_a_message_that_comes_twice_does_nothing_twice(
         self, broker: Broker, ask: Ask, run: Act, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        row, calls, real = ask(), [], engine.run
-        monkeypatch.setattr(engine, "run", lambda *a, **k: calls.append(1) or real(*a, **k))
+        row, real = ask(), engine.run
+        calls = []
+
+        def counted(*given: Any, **more: Any) -> engine.Evaluation:
+            calls.append(1)
+            return real(*given, **more)
+
+        monkeypatch.setattr(engine, "run", counted)
         assert (run(row).state, run(row).state) == ("done", "done")
         assert len(calls) == 1
 

@@ -31,7 +31,7 @@ from tests.policy.lending import APPROVED, REJECTED, REVIEWED
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 Ask = Callable[..., Backtest]
-Act = Callable[[Backtest], Backtest]
+Act = Callable[[Backtest], Any]
 
 
 class TestUpload:
@@ -274,7 +274,8 @@ class TestOpener:
 class TestSharing:
     @pytest.fixture
     def done(self, ask: Ask, run: Act) -> Backtest:
-        return run(ask())
+        made: Backtest = run(ask())
+        return made
 
     def test_opens_the_report_until_its_time_is_over(
         self, house: House, done: Backtest, monkeypatch: pytest.MonkeyPatch
