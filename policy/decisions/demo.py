@@ -90,8 +90,8 @@ def bundled_pack() -> dict[str, bytes]:
     return packs.sign_folder(Path(settings.BASE_DIR) / "packs" / PACK)
 
 
-def moments(n: int, *, now: datetime.datetime, parts: int = 48) -> list[tuple[datetime.datetime, int]]:
-    """Return the half hours of the day before ``now``, oldest first, each with its share of ``n``.
+def moments(n: int, *, now: datetime.datetime, parts: int = 144) -> list[tuple[datetime.datetime, int]]:
+    """Return the ten minutes of the day before ``now``, oldest first, each with its share of ``n``.
 
     Busy at ten in the morning of UTC+9, quiet at night.
     """

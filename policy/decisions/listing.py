@@ -272,6 +272,10 @@ def subject_keys(text: str) -> list[str]:
     """Return how a decision may name the subject that somebody typed: by the reference, or by its hash."""
     if not text:
         return []
+    named = Decision.objects.filter(tenant_id=scope.require(), subject_ref__gt="")
+    if not named.exclude(subject_ref="").exists():
+        # Nobody is known here yet: looking must not be what makes the organization's secret.
+        return [text]
     try:
         return [text, references.reference_of(scope.require(), text)]
     except references.ReferencesShredded:

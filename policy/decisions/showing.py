@@ -108,29 +108,44 @@ def show(row: Decision, *, with_input: bool, with_personal: bool = False) -> Sho
         else _stored(explained)
     )
     properties = compiled.document.input_schema.get("properties", {}) if compiled is not None else {}
+    named = str(explained["subject"]) if with_input else ""
     if with_input and not with_personal:
-        explained = {**explained, "input": masked}
+        explained = {**explained, "input": masked, "subject": row.subject_ref}
+    fields = _fields(shown, given, properties, with_input=with_input, with_personal=with_personal)
+    if with_personal and named:
+        fields.insert(0, Field("subject", _("Subject"), named))
     return Shown(
         row=row,
         why=[wording.humanized(reason) for reason in row.reasons],
         flip=wording.flip(explained["nearest_flip"]) if with_input else "",
         documents=[wording.humanized(name) for name in row.required_docs],
         rules=lines,
-        input=[
-            Field(
-                name,
-                str(properties.get(name, {}).get("title", "")) or wording.humanized(name),
-                wording.value_or_text(item),
-                is_masked=not with_input or (not with_personal and item != given[name]),
-            )
-            for name, item in shown.items()
-        ],
+        input=fields,
         has_input=with_input,
-        has_personal=with_input and masked != given,
-        subject=str(explained["subject"]) if with_input and with_personal else _short(row.subject_ref),
+        has_personal=with_input and (masked != given or named not in {"", row.subject_ref}),
+        subject=_short(row.subject_ref),
         seal=seal_of(row),
         raw=explained,
     )
+
+
+def _fields(
+    shown: Mapping[str, Any],
+    given: Mapping[str, Any],
+    properties: Mapping[str, Any],
+    *,
+    with_input: bool,
+    with_personal: bool,
+) -> list[Field]:
+    return [
+        Field(
+            name,
+            str(properties.get(name, {}).get("title", "")) or wording.humanized(name),
+            wording.value_or_text(item),
+            is_masked=not with_input or (not with_personal and item != given[name]),
+        )
+        for name, item in shown.items()
+    ]
 
 
 def _short(reference: str) -> str:

@@ -68,7 +68,7 @@ def run_verification(*, tenant_id: uuid.UUID, run_id: uuid.UUID) -> Verification
     tell(run_id, state=RunState.RUNNING, checked=0)
     try:
         with scope.tenant_scope(tenant_id):
-            found = verifying.verify_ledger()
+            found = verifying.verify_ledger(tell=lambda size: tell(run_id, checked=size))
     except Exception as error:
         tell(run_id, state=RunState.FAILED, error=f"{type(error).__name__}: {error}"[:500], finished=True)
         raise

@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import uuid
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -135,9 +135,10 @@ class _Checkpoints:
 class _Chain:
     """The chain and the tree as recomputed so far."""
 
-    def __init__(self, ahead: _Checkpoints, *, strict: bool) -> None:
+    def __init__(self, ahead: _Checkpoints, *, strict: bool, tell: Callable[[int], None]) -> None:
         self.ahead = ahead
         self.strict = strict
+        self.tell = tell
         self.tenant = str(ahead.tenant_id)
         self.size = 0
         self.raw = bytes.fromhex(rules.GENESIS)
@@ -163,6 +164,7 @@ class _Chain:
                 broken = self._overlap(rows) if self.size else None
                 broken = broken or self._follow(rows)
             self.root()
+            self.tell(self.size)
             if broken or self.size < last:
                 return broken or self._gap(self.size)
         return None
@@ -218,27 +220,36 @@ def verify_ledger(
     longest_unsealed: timedelta = LONGEST_UNSEALED,
     now: datetime | None = None,
     strict: bool = False,
+    tell: Callable[[int], None] | None = None,
 ) -> Verification:
     """Check the ledger of the tenant in force, from its first entry to its last checkpoint.
 
-    ``strict`` leaves out the quick look; the findings are the same.
+    ``strict`` leaves out the quick look; the findings are the same. ``tell`` hears how many entries are
+    checked after each stretch; a second, strict look starts again from none.
     """
     tenant = scope.require()
     moment = now or clock.now()
     kept = list(anchors)
-    result = _look(tenant, kept, strict=strict)
+    heard = tell or _nobody
+    result = _look(tenant, kept, strict=strict, tell=heard)
     if result.first_broken is not None and not strict:
-        result = _look(tenant, kept, strict=True)
+        result = _look(tenant, kept, strict=True, tell=heard)
     _check_unsealed(result, moment - longest_unsealed)
     return result
 
 
-def _look(tenant: uuid.UUID, anchors: list[tuple[int, str]], *, strict: bool) -> Verification:
+def _nobody(size: int) -> None:
+    """Hear nothing."""
+
+
+def _look(
+    tenant: uuid.UUID, anchors: list[tuple[int, str]], *, strict: bool, tell: Callable[[int], None]
+) -> Verification:
     with connection.cursor() as cursor:
         cursor.execute(_ENDS, [tenant, tenant])
         sealed, signed = cursor.fetchone()
     ahead = _Checkpoints(tenant, anchors)
-    chain = _Chain(ahead, strict=strict)
+    chain = _Chain(ahead, strict=strict, tell=tell)
     result = Verification(tenant)
     try:
         result.first_broken = chain.walk(sealed)

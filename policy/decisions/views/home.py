@@ -35,16 +35,25 @@ def address(window: Window, **more: Any) -> str:
     return f"{reverse('decisions')}?{query}"
 
 
-def difference(now: float | None, before: float | None, *, points: bool = False) -> str:
-    """Return how a number stands to the window before: in per cent, or in points of a rate."""
-    if now is None or not before:
-        return ""
-    change = (now - before) * 100 if points else (now - before) / before * 100
-    size = formats.number_format(abs(change), decimal_pos=1)
-    sign = "−" if change < 0 else "+"
-    if points:
-        return _("%(sign)s%(size)s pp on the window before") % {"sign": sign, "size": size}
-    return _("%(sign)s%(size)s %% on the window before") % {"sign": sign, "size": size}
+# Below so many decisions a comparison says more about chance than about change.
+FEWEST_COMPARED = 100
+
+
+def difference(now: Totals, before: Totals, rate: str = "") -> str:
+    """Return how a count, or a rate in points, stands to the window before; fewer are only counted."""
+    if before.decisions < FEWEST_COMPARED:
+        count = {"count": wording.value(before.decisions)}
+        return _("%(count)s in the window before") % count if not rate else ""
+    if rate:
+        change = ((getattr(now, rate) or 0) - (getattr(before, rate) or 0)) * 100
+    else:
+        change = (now.decisions - before.decisions) / before.decisions * 100
+    if round(abs(change), 1) == 0:
+        return _("as in the window before")
+    texts = {"sign": "−" if change < 0 else "+", "size": formats.number_format(abs(change), decimal_pos=1)}
+    if rate:
+        return _("%(sign)s%(size)s pp on the window before") % texts
+    return _("%(sign)s%(size)s %% on the window before") % texts
 
 
 def daily(hours: list[Hour], step: int) -> list[Totals]:
@@ -99,7 +108,7 @@ class HomePage(pages.Page):
             {
                 "label": _("Decisions"),
                 "value": shown.number(now.decisions),
-                "note": difference(now.decisions, before.decisions) or _("none in the window before"),
+                "note": difference(now, before),
                 "url": address(window),
                 "definition": _("Every decision that was made and sealed in this window."),
                 "series": [item.decisions for item in curve],
@@ -108,7 +117,7 @@ class HomePage(pages.Page):
             {
                 "label": pgettext_rate("approve"),
                 "value": shown.percent(now.approval_rate),
-                "note": difference(now.approval_rate, before.approval_rate, points=True)
+                "note": difference(now, before, "approval_rate")
                 or _("%(count)s decisions") % {"count": wording.value(now.approve)},
                 "url": address(window, classes=("approve",)),
                 "definition": _("Approved decisions by all decisions of the window."),
@@ -118,7 +127,7 @@ class HomePage(pages.Page):
             {
                 "label": pgettext_rate("review"),
                 "value": shown.percent(now.review_rate),
-                "note": difference(now.review_rate, before.review_rate, points=True)
+                "note": difference(now, before, "review_rate")
                 or _("%(count)s decisions") % {"count": wording.value(now.review)},
                 "url": address(window, classes=("review",)),
                 "definition": _("Decisions of class review by all decisions of the window."),

@@ -194,7 +194,9 @@ class DecisionsPage(lists.ListPage):
     def shown(self, request: HttpRequest, wanted: Filters) -> dict[str, Any]:
         """Return what the template shows."""
         known = known_of(request)
-        page = listing.list_page(wanted, cursor=request.GET.get("after", ""), known=known)
+        page = listing.list_page(
+            wanted, cursor=request.GET.get("after", ""), limit=self.page_size, known=known
+        )
         count = counting.count(wanted, page=page, known=known)
         columns = self.chosen_columns(request)
         prepared = self.prepared_filters(request)
