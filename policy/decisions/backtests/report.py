@@ -32,7 +32,7 @@ font-variant-numeric:tabular-nums}.card span{color:var(--soft)}.good b{color:var
 th,td{padding:.35rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}svg{width:100%;height:auto;display:block}
 svg text{font:12px system-ui,sans-serif;fill:var(--ink)}.approve{fill:var(--approve)}
-.review{fill:var(--review)}.reject{fill:var(--reject)}.bar{fill:var(--soft)}.wide{overflow-x:auto}
+.review{fill:var(--review)}.reject{fill:var(--reject)}.bar{fill:var(--soft)}.seg{max-width:56rem}.wide{overflow-x:auto}
 @media print{body{max-width:none}}
 """
 
@@ -142,6 +142,95 @@ def _section(title: str, metrics: Mapping[str, Any]) -> str:
     )
 
 
+def _segments_chart(cut: Mapping[str, Any]) -> str:
+    """Draw the classes of each segment; above them, thinner, what they were before."""
+    bars = []
+    for row, item in enumerate(cut["segments"]):
+        top = row * 30
+        bars.append(f'<text x="0" y="{top + 18}">{escape(str(item["name"])[:34])}</text>')
+        if "before" in item:
+            bars.append(_shares(item["before"], top + 2, 5))
+        bars.append(_shares(item, top + 9, 14))
+        told = f"{item['rows']:,} rows, review {percent(item['review_rate'])}"
+        bars.append(f'<text x="640" y="{top + 20}">{told}</text>')
+    height = max(30, 30 * len(cut["segments"]))
+    label = f"Decisions by {escape(cut['field'])}"
+    return (
+        f'<svg class="seg" viewBox="0 0 900 {height}" role="img" aria-label="{label}">{"".join(bars)}</svg>'
+    )
+
+
+def _shares(figures: Mapping[str, Any], top: int, height: int) -> str:
+    total, left, parts = figures["rows"] or 1, 230.0, []
+    for name in CLASSES:
+        width = 400 * figures["classes"].get(name, 0) / total
+        parts.append(
+            f'<rect class="{name}" x="{left:.1f}" y="{top}" width="{width:.1f}" height="{height}">'
+            f"<title>{name}: {figures['classes'].get(name, 0):,}</title></rect>"
+        )
+        left += width
+    return "".join(parts)
+
+
+def _segments(report: Mapping[str, Any]) -> str:
+    """Return one section for each field that the rows were cut by."""
+    found = []
+    for cut in report.get("segments") or ():
+        head = ["Segment", "Rows", "Approve", "Review", "Reject", "Precision", "Recall"]
+        compared = any("before" in item for item in cut["segments"])
+        rows = []
+        for item in cut["segments"]:
+            classes = [f"{item['classes'].get(name, 0):,}" for name in CLASSES]
+            figures = [percent(item["reject_precision"]), percent(item["recall"])]
+            row = [item["name"], f"{item['rows']:,}", *classes, *figures]
+            if compared:
+                before = item["before"]["review_rate"]
+                row += [f"{item['flipped']:,}", f"{percent(before)} → {percent(item['review_rate'])}"]
+            rows.append(row)
+        more = ["Flipped", "Review rate"] if compared else []
+        found.append(
+            f"<h2>By {escape(cut['field'])}</h2>{_segments_chart(cut)}"
+            + _table([*head, *more], rows, set(range(1, 9)))
+        )
+    return "".join(found)
+
+
+def _difference(comparison: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    names = {
+        "reject_precision": "Reject precision",
+        "recall": "Recall of bad",
+        "review_rate": "Review rate",
+        "approval_rate": "Approval rate",
+        "bad_rate_of_approved": "Bad among approved",
+    }
+    rows = [
+        [
+            title,
+            percent(comparison["metrics"][key]),
+            percent(metrics[key]),
+            "–" if (value := comparison["difference"][key]) is None else f"{value * 100:+.1f} points",
+        ]
+        for key, title in names.items()
+    ]
+    return "<h2>Before and after</h2>" + _table(["Figure", "Before", "After", "Change"], rows, {1, 2, 3})
+
+
+def _bad_rows(report: Mapping[str, Any]) -> str:
+    rows = []
+    for item in report.get("invalid_sample") or ():
+        where = item.get("line") or item.get("decision_id") or "–"
+        rows += [
+            [item["row"], where, error.get("pointer", ""), error.get("message", "")]
+            for error in item["errors"] or [{"message": "does not fit the contract"}]
+        ]
+    if not rows:
+        return ""
+    shown = f"{len(report['invalid_sample']):,} of {report['metrics']['invalid']:,} shown"
+    return f'<h2>Rows that do not fit</h2><p class="sub">{shown}</p>' + _table(
+        ["Row", "Line", "Field", "Problem"], rows, {0, 1}
+    )
+
+
 def _flips(report: Mapping[str, Any]) -> str:
     comparison = report.get("comparison")
     if not comparison:
@@ -169,10 +258,12 @@ def render(report: Mapping[str, Any]) -> str:
     )
     body = _section(f"Version {report['version']}", report["metrics"])
     if report.get("comparison"):
+        body += _difference(report["comparison"], report["metrics"])
         body += _flips(report)
         body += _section(
             f"Compared with version {report['comparison']['version']}", report["comparison"]["metrics"]
         )
+    body += _segments(report) + _bad_rows(report)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
