@@ -64,7 +64,7 @@ const look = EditorView.theme({
   ".cm-note.bad": { backgroundColor: "var(--bad-soft)", color: "var(--bad)", borderColor: "transparent" },
   ".cm-mergeView": { height: "auto" },
   ".cm-changedLine": { backgroundColor: "var(--warn-soft) !important" },
-  ".cm-changedText": { background: "color-mix(in srgb, var(--c3) 16%, transparent) !important", boxShadow: "inset 0 -2px 0 var(--c3)" },
+  ".cm-changedText": { background: "none !important", boxShadow: "inset 0 -2px 0 var(--c3)", fontWeight: "700" },
   ".cm-deletedChunk": { backgroundColor: "var(--bad-soft)" },
   ".cm-collapsedLines": { background: "var(--sunken) !important", color: "var(--ink-3)" },
   ".cm-changeGutter": { width: "3px" },
