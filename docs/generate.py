@@ -7,6 +7,7 @@ with the product; nothing here needs a database.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import os
 import pkgutil
@@ -72,6 +73,45 @@ def permissions_page() -> str:
     return text + table(["permission", "what it allows", *roles], rows)
 
 
+def roles_page() -> str:
+    """Return each role with what it may do, in words."""
+    access = importlib.import_module("tenancy.access.registry")
+    text = (
+        "# Roles\n\n" + NOTE + "\n`admin`, `agent` and `auditor` are the three tiers; the rest refine them. "
+    )
+    text += "A role is granted for an organization, a project or an environment.\n"
+    for role, held in access.ROLES.items():
+        rows = [[f"`{name}`", access.PERMISSIONS[name]] for name in sorted(held)]
+        text += f"\n## {role}\n\n" + table(["permission", "what it allows"], rows)
+    return text
+
+
+def events_page() -> str:
+    """Return every event with its fields and who listens to it."""
+    registry = importlib.import_module("decisionos.kernel.events.registry")
+    found: dict[str, str] = {}
+    for name in modules():
+        if not name.endswith(".events") or name.startswith("decisionos.kernel.events"):
+            continue
+        for kind in vars(importlib.import_module(name)).values():
+            if not (isinstance(kind, type) and dataclasses.is_dataclass(kind) and hasattr(kind, "name")):
+                continue
+            rows = [[f"`{each.name}`", f"`{each.type}`"] for each in dataclasses.fields(kind)]
+            listeners = ", ".join(f"`{one}`" for one in registry.subscribers_of(kind.name)) or "nobody yet"
+            about = (kind.__doc__ or "").strip().split("\n")[0]
+            found[kind.name] = (
+                f"\n## {kind.name}\n\n{about}\n\n{table(['field', 'type'], rows)}\nHeard by: {listeners}.\n"
+            )
+    text = (
+        "# Events\n\n"
+        + NOTE
+        + "\nAn event is written in the transaction of what it tells, and told at least "
+    )
+    text += "once afterwards; whoever hears it must take a second telling. Payloads are JSON and hold no "
+    text += "personal data.\n"
+    return text + "".join(found[name] for name in sorted(found))
+
+
 def modules() -> Iterator[str]:
     """Yield the product's modules, tests and migrations left out."""
     for package in PRODUCT:
@@ -132,6 +172,8 @@ def api_page() -> str:
 PAGES = {
     "settings.md": settings_page,
     "permissions.md": permissions_page,
+    "roles.md": roles_page,
+    "events.md": events_page,
     "errors.md": errors_page,
     "cli.md": cli_page,
     "api.md": api_page,
