@@ -307,11 +307,51 @@ def _over_http(made: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _pages(made: dict[str, Any]) -> list[dict[str, Any]]:
+    """Measure whole pages as somebody who is signed in gets them."""
+    from django.test import Client
+
+    from decisionos.kernel.tenants import scope
+    from policy.decisions.models import Decision
+    from tenancy.identity.models import User
+
+    with scope.tenant_scope(made["tenant"]):
+        row = Decision.objects.filter(corr_id="bench-7").only("id", "ledger_entry_id").first()
+    client = Client()
+    client.force_login(User.objects.get(id=made["user"]), backend="django.contrib.auth.backends.ModelBackend")
+    if row is None:
+        raise AssertionError("the copies are not there")
+    pages = {f"page /decisions: {name}": f"/decisions?{urlencode(q)}" for name, q in _in_pages(made).items()}
+    pages |= {f"page /home: {window}": f"/home?window={window}" for window in ("24h", "7d", "30d")}
+    pages |= {
+        "page of one decision": f"/decisions/{row.id}",
+        "page /ledger": "/ledger",
+        "page /ledger: kind": "/ledger?kind=decision.made",
+        "page /ledger: rare kind": "/ledger?kind=pack.imported",
+        "page /ledger: subject": f"/ledger?subject_type=decision&subject_id={row.id}",
+        "page /ledger: 7 days": "/ledger?period=7d",
+        "page /ledger/checkpoints": "/ledger/checkpoints",
+        "page of one entry": f"/ledger/entries/{row.ledger_entry_id}",
+    }
+    return [_line(name, _time(client, path)[0]) for name, path in pages.items()]
+
+
+def _in_pages(made: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the filters as the page writes them: an interval for the confidence."""
+    found = {}
+    for name, query in queries(made).items():
+        rest = {key: text for key, text in query.items() if not key.startswith("confidence")}
+        if rest != query:
+            rest["confidence"] = f"{query['confidence_min']}..{query['confidence_max']}"
+        found[name] = rest
+    return found
+
+
 def run() -> list[dict[str, Any]]:
     """Measure and return one row per page."""
     with installation():
         made = prepared()
-        return [*_selectors(made), *_over_http(made)]
+        return [*_selectors(made), *_over_http(made), *_pages(made)]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from decisionos.celery import app as celery_app
+
 
 class DecisionOSConfig(AppConfig):
     """The product itself."""
@@ -11,3 +13,5 @@ class DecisionOSConfig(AppConfig):
     name = "decisionos"
     label = "decisionos"
     verbose_name = "DecisionOS"
+    # Held here so that every process knows the broker, the web server's too, before it sends the first task.
+    tasks = celery_app

@@ -11,3 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "decisionos.settings")
 app = Celery("decisionos")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# What is current belongs to one thread; the default is what every other thread of a web server sends by.
+app.set_default()

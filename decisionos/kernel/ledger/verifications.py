@@ -24,6 +24,8 @@ from decisionos.kernel.tenants import scope
 TASK = "decisionos.kernel.ledger.tasks.verify_ledger"
 # A run that told nothing for so long has died with its worker.
 LONGEST_SILENCE = timedelta(minutes=10)
+# A run still queued after so long may be lost: it is sent again, and runs once all the same.
+LONGEST_WAIT = timedelta(seconds=15)
 
 
 class VerificationNotFound(errors.NotFound):
@@ -46,15 +48,21 @@ def start_verification(*, actor: str, now: datetime) -> VerificationRun:
     tenant = scope.require()
     running = find_running(now=now)
     if running is not None:
+        if running.state == RunState.QUEUED and now - running.updated_at > LONGEST_WAIT:
+            _send(running)
         return running
     last = Seal.objects.filter(tenant_id=tenant).order_by("-seq").values_list("seq", flat=True).first()
     made = VerificationRun.objects.create(
         tenant_id=tenant, started_by=actor, entries=last or 0, created_at=now, updated_at=now
     )
-    task = {"tenant_id": str(tenant), "run_id": str(made.id)}
+    _send(made)
+    return made
+
+
+def _send(run: VerificationRun) -> None:
+    task = {"tenant_id": str(run.tenant_id), "run_id": str(run.id)}
     # A broker that is down must not undo the request: the run stays queued, and can be asked for again.
     transaction.on_commit(lambda: celery.current_app.send_task(TASK, kwargs=task), robust=True)
-    return made
 
 
 def run_verification(*, tenant_id: uuid.UUID, run_id: uuid.UUID) -> VerificationRun:

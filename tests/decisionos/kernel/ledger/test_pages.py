@@ -210,6 +210,19 @@ class TestVerification:
             assert verifications.start_verification(actor="t", now=clock.now() + timedelta(seconds=1)) == made
             assert VerificationRun.objects.count() == 2
 
+    def test_that_was_lost_on_its_way_is_sent_again(
+        self, tenant: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[Any] = []
+        monkeypatch.setattr(
+            verifications.celery.current_app, "send_task", lambda name, kwargs: sent.append(kwargs)
+        )
+        now = clock.now()
+        for later in (timedelta(0), timedelta(seconds=1), verifications.LONGEST_WAIT * 2):
+            with scope.tenant_scope(tenant):
+                made = verifications.start_verification(actor="t", now=now + later)
+        assert sent == [{"tenant_id": str(tenant), "run_id": str(made.id)}] * 2
+
     def test_that_fails_says_so(self, tenant: uuid.UUID, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(**kwargs: Any) -> None:
             raise RuntimeError("the disk is gone")
