@@ -10,6 +10,7 @@ import uuid
 from dataclasses import replace
 
 from django.db import transaction
+from django.db.models import Case, When
 
 from decisionos.kernel import clock, errors
 from policy.decisions import pipeline
@@ -81,11 +82,9 @@ class Workbench:
 
     def list_current(self) -> list[uses.ContractFacts]:
         """Return each contract once: the version in force, else the newest."""
-        found: dict[str, ContractVersion] = {}
-        for row in ContractVersion.objects.select_related("previous").order_by("-id"):
-            if row.name not in found or row.state == ContractState.ACTIVE:
-                found[row.name] = row
-        return [facts_of(found[name]) for name in sorted(found)]
+        in_force = Case(When(state=ContractState.ACTIVE, then=0), default=1)
+        rows = ContractVersion.objects.select_related("previous").order_by("name", in_force, "-id")
+        return [facts_of(row) for row in rows.distinct("name")]
 
     def get(self, name: str, version: str = "") -> uses.ContractFacts:
         """Return a version, or the current one; raises ContractNotFound."""
