@@ -114,7 +114,8 @@ def offer(columns: Sequence[str], schema: Mapping[str, Any], label: str, mapping
     properties = schema.get("properties", {})
     required = set(schema.get("required", ()))
     kinds = sources.kinds_of(schema)
-    names = [*properties, *([label] if label and label not in properties else [])]
+    first = sorted(properties, key=lambda name: (name not in required, name))
+    names = [*first, *([label] if label and label not in properties else [])]
     problems = [
         {"pointer": f"/mapping/{name}", "message": "is not a field of the contract"}
         for name in mapping

@@ -20,6 +20,7 @@ from policy.decisions import selectors
 from policy.decisions.backtests import api, forms, report, services, sharing, uploads, wording
 from policy.decisions.enums import BacktestState
 from policy.decisions.models import Backtest
+from policy.rules import people
 
 PERMISSION = "decision.simulate"
 SHOWN_FLIPS, SHOWN_BAD = 50, 20
@@ -83,7 +84,9 @@ class BacktestsPage(lists.ListPage):
         ),
         Column(name="source", label=gettext_lazy("Rows from"), value=wording.source_of),
         Column(
-            name="by", label=gettext_lazy("Asked by"), value=lambda row: wording.person_of(row.created_by)
+            name="by",
+            label=gettext_lazy("Asked by"),
+            value=lambda row: getattr(row, "person", row.created_by),
         ),
         Column(name="when", label=gettext_lazy("Asked"), value="created_at"),
     )
@@ -101,6 +104,13 @@ class BacktestsPage(lists.ListPage):
             precision=KT("report__metrics__reject_precision"),
             review=KT("report__metrics__review_rate"),
         )
+
+    def prepare(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
+        """Name those who asked."""
+        names = people.names_of(row.created_by for row in rows)
+        for row in rows:
+            row.person = names[row.created_by]
+        return rows
 
     def row_url(self, row: Any) -> str:
         """Return the page of a backtest."""
@@ -143,7 +153,8 @@ class NewPage(pages.Page):
     ) -> HttpResponse:
         if failures.wants_json(request):
             told = [
-                {"pointer": f"/{name}", "message": " ".join(texts)} for name, texts in form.errors.items()
+                {"pointer": f"/{name}", "message": " ".join(map(str, texts))}
+                for name, texts in form.errors.items()
             ]
             raise error or errors.Invalid(_("Some fields are not acceptable."), errors=told)
         return self._form(request, form, status=422)
@@ -152,7 +163,7 @@ class NewPage(pages.Page):
     def _ask(request: HttpRequest, form: forms.AskForm) -> str:
         subject: Any = request
         given: dict[str, Any] = {**form.asked(), "actor": subject.subject.actor, "source": services.HISTORY}
-        upload = form.cleaned_data.get("rows")
+        upload: Any = form.cleaned_data.get("rows")
         if form.cleaned_data["source"] == forms.FILE:
             uploads.check_size(int(upload.size))
             kind = uploads.kind_of(upload.name)
@@ -187,7 +198,8 @@ def shown_of(row: Backtest, request: HttpRequest) -> dict[str, Any]:
         "state": wording.STATES[row.state],
         "tone": wording.TONES[row.state],
         "source": wording.source_of(row),
-        "person": wording.person_of(row.created_by),
+        "person": wording.named(row.created_by),
+        "error": wording.named(row.error),
         "is_waiting": row.state in WAITING,
         "is_stuck": row.state == BacktestState.QUEUED and bool(row.error),
     }
@@ -218,6 +230,7 @@ def _report_of(row: Backtest, request: HttpRequest) -> dict[str, Any]:
             {"label": item["field"], "url": f"?by={item['field']}#segments", "active": item is cut}
             for item in cuts
         ],
+        "took": wording.took(row),
         "labels": wording.confusion(held["metrics"]),
         "hours": [(hours, wording.hours(hours)) for hours in HOURS],
         "others": list(others[:20]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from decisionos.kernel.console.templatetags import console
 from policy.decisions.enums import BacktestState
 from policy.decisions.models import Backtest
+from policy.rules import people
 
+_ACTOR = re.compile(r"\b(?:user|key|token):[0-9a-f-]{36}")
 STATES: dict[str, Any] = {
     BacktestState.DRAFT: gettext_lazy("Waits for its columns"),
     BacktestState.QUEUED: gettext_lazy("Queued"),
@@ -87,9 +90,20 @@ def source_of(row: Backtest) -> str:
     return f"{_('History')} {' – '.join(days)}".strip()
 
 
-def person_of(actor: str) -> str:
-    """Return who asked, without the kind of subject."""
-    return actor.partition(":")[2] or actor
+def named(text: str) -> str:
+    """Return a text of the row with names in place of the ids of those who acted."""
+    actors = _ACTOR.findall(text)
+    for actor, name in people.names_of(actors).items() if actors else ():
+        text = text.replace(actor, name)
+    return text
+
+
+def took(row: Backtest) -> str:
+    """Return how long the last run took."""
+    if row.started_at is None or row.finished_at is None:
+        return console.DASH
+    seconds = (row.finished_at - row.started_at).total_seconds()
+    return _("%(seconds)s s") % {"seconds": console.number(round(seconds, 1))}
 
 
 def hours(count: int) -> str:

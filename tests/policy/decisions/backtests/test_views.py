@@ -78,6 +78,11 @@ class TestList:
         for said in ("lending 1.0.0", "against 1.1.0", "may.csv", "100.0 %", "Done"):
             assert said in told
 
+    def test_exports_what_is_filtered(self, house: House, ask: Ask, run: Act, admin: Client) -> None:
+        run(ask(file_name="first.csv"))
+        answer: Any = admin.get("/backtests?export=csv")
+        assert "first.csv" in b"".join(answer.streaming_content).decode()
+
     def test_filters_by_state(self, house: House, ask: Ask, run: Act, admin: Client) -> None:
         run(ask(file_name="first.csv"))
         ask(file_name="second.csv")
@@ -242,7 +247,7 @@ class TestReport:
         house.decide(REJECTED)
         row = run(ask(source="history", content=None))
         with scope.tenant_scope(house.tenant):
-            held = Backtest.objects.get(id=row.id)
+            held: Any = Backtest.objects.get(id=row.id)
             flip = {"row": 1, "before": "review", "after": "approve", "why": "a → b", "label": None}
             metrics = held.report["metrics"]
             rates = ("reject_precision", "recall", "review_rate", "approval_rate", "bad_rate_of_approved")
