@@ -215,7 +215,7 @@ _OPTIONS = {"connect_timeout": 2, "application_name": "decisionos"}
 DATABASES = {
     alias: {
         **_given,
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "decisionos.kernel.servers.postgresql",
         "USER": role,
         "PASSWORD": DOS_ROLE_PASSWORDS.get(role, ""),
         "CONN_MAX_AGE": None if alias == "default" else 60,
