@@ -234,3 +234,58 @@ class TestWeight:
         assert painted < 1000
         # Not compressed; compressed it is a third.
         assert scripts < 150_000
+
+
+class TestLists:
+    """Lists by keyboard, with one effect for each act, and through a session that ends."""
+
+    def test_a_row_opens_beside_the_list_and_stays_in_the_address(self, signed_in: Page, axe: Axe) -> None:
+        signed_in.goto("/ledger")
+        ready(signed_in)
+        signed_in.keyboard.press("j")
+        signed_in.keyboard.press("Enter")
+        expect(signed_in.locator("#detail h2").first).to_be_visible()
+        assert "open=" in signed_in.url
+        assert axe(signed_in) == []
+        signed_in.reload()
+        expect(signed_in.locator("#detail h2").first).to_be_visible()
+        expect(signed_in.locator("tr.open")).to_have_count(1)
+
+    def test_a_filter_changes_the_address_and_keeps_the_focus(self, signed_in: Page) -> None:
+        signed_in.goto("/ledger")
+        ready(signed_in)
+        time = signed_in.locator("#filters select").last
+        time.focus()
+        time.select_option("today")
+        signed_in.wait_for_url("**/ledger?*today*")
+        expect(time).to_be_focused()
+
+    def test_a_view_is_saved_once_however_often_it_is_sent(self, signed_in: Page) -> None:
+        signed_in.goto("/decisions")
+        ready(signed_in)
+        signed_in.get_by_role("button", name="Views", exact=True).click()
+        signed_in.get_by_label("Save this view as").fill("Sent twice")
+        signed_in.get_by_role("button", name="Save view").dblclick()
+        expect(signed_in.locator(".toast")).to_contain_text("Sent twice")
+        signed_in.get_by_role("button", name="Views", exact=True).click()
+        expect(signed_in.locator("#view-menu").get_by_role("link", name="Sent twice")).to_have_count(1)
+
+    def test_a_column_goes_and_stays_away(self, signed_in: Page) -> None:
+        signed_in.goto("/decisions")
+        ready(signed_in)
+        heads = signed_in.locator("#list thead th")
+        before = heads.count()
+        signed_in.get_by_role("button", name="Columns").click()
+        signed_in.locator("#columns-menu input:checked:not(:disabled)").last.uncheck()
+        expect(heads).to_have_count(before - 1)
+        signed_in.reload()
+        expect(heads).to_have_count(before - 1)
+
+    def test_a_session_that_ended_says_so_and_keeps_the_page(self, signed_in: Page, watch: Watch) -> None:
+        signed_in.goto("/ledger")
+        ready(signed_in)
+        signed_in.context.clear_cookies()
+        signed_in.locator("#filters select").last.select_option("today")
+        expect(signed_in.get_by_role("dialog", name="Your session has ended")).to_be_visible()
+        expect(signed_in.locator("#list tbody tr").first).to_be_visible()
+        watch.forget()

@@ -59,5 +59,36 @@ def over_labels(
     }
 
 
+def funnel(*steps: tuple[Any, int, str]) -> list[dict[str, Any]]:
+    """Return the steps of a funnel: a label, how many reached it, and the address of their rows."""
+    first = steps[0][1] if steps else 0
+    found, before = [], first
+    for label, count, url in steps:
+        share = 100 * count / first if first else 0.0
+        found.append({"label": label, "count": count, "url": url, "percent": share, "lost": before - count})
+        before = count
+    return found
+
+
+def heat(
+    rows: Sequence[Any], columns: Sequence[Any], values: Sequence[Sequence[float | int | None]]
+) -> dict[str, Any]:
+    """Return a heat map: a value for each row and column, and the step of its shade."""
+    most = max((value for line in values for value in line if value is not None), default=0)
+    return {
+        "columns": list(columns),
+        "rows": [
+            (name, [(value, _shade(value, most)) for value in line])
+            for name, line in zip(rows, values, strict=True)
+        ],
+    }
+
+
+def _shade(value: float | None, most: float) -> str:
+    if not value or most <= 0:
+        return "h0"
+    return f"h{min(4, 1 + int(4 * value / most * 0.999))}"
+
+
 def _table(names: Sequence[str], drawn: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
     return [(name, [item["values"][row] for item in drawn]) for row, name in enumerate(names)]

@@ -97,6 +97,11 @@ class Shell:
         return chosen if chosen in THEMES else "system"
 
     @property
+    def density(self) -> str:
+        """Return compact where narrow rows were chosen."""
+        return "compact" if self.request.COOKIES.get("density") == "compact" else ""
+
+    @property
     def is_dev(self) -> bool:
         """Return whether this is a developer's installation."""
         return not settings.PRODUCTION

@@ -82,6 +82,14 @@ class GalleryPage(pages.Page):
                     {"label": _("Versions"), "url": "#", "count": 12},
                     {"label": _("Audit"), "url": "#"},
                 ],
+                "funnel": charts.funnel(
+                    (_("Received"), 18_204, "#"), (_("Checked"), 17_950, "#"), (_("Approved"), 11_159, "")
+                ),
+                "heat": charts.heat(
+                    ["550", "600", "650", "700"],
+                    ["0.2", "0.3", "0.4", "0.5", "0.6"],
+                    [[0, 1, 4, 9, 12], [2, 8, 20, 31, 18], [12, 44, 60, 28, 9], [30, 52, 33, 10, None]],
+                ),
                 "json": {"credit_score": 641, "dti": 0.44, "name": "<script>alert(1)</script>"},
             },
         )

@@ -255,13 +255,14 @@ class ListPage(pages.Page):
         """Return what the template shows."""
         shown, newer, older = self.page_of(request, rows)
         count, exact = estimate(rows)
-        wanted = self.wanted(request)
+        wanted, columns = self.wanted(request), self.chosen_columns(request)
         return {
             "rows": [
-                {"row": row, "url": self.row_url(row), "cells": [(c, c.of(row)) for c in self.columns]}
+                {"row": row, "url": self.row_url(row), "cells": [(c, c.of(row)) for c in columns]}
                 for row in self.prepare(request, shown)
             ],
-            "columns": self.columns,
+            "columns": columns,
+            "column_choices": [{"column": c, "shown": c in columns} for c in self.columns],
             "count": count,
             "count_exact": exact,
             "newer": newer,
@@ -282,6 +283,13 @@ class ListPage(pages.Page):
             "sort": request.GET.get("sort", ""),
             **self.more(request),
         }
+
+    def chosen_columns(self, request: HttpRequest) -> list[Column]:
+        """Return the columns that the person chose; the first one is always there."""
+        names = set(request.COOKIES.get(f"{self.active}_columns", "").split("."))
+        chosen = names & {column.name for column in self.columns}
+        chosen = chosen or {column.name for column in self.columns if not column.hidden}
+        return [column for column in self.columns if column.name in chosen or column is self.columns[0]]
 
     def page_of(self, request: HttpRequest, rows: Rows) -> tuple[list[Any], str, str]:
         """Return the rows of one page and the queries of its neighbours."""

@@ -1,6 +1,7 @@
 // The entry of every page.
 import { csrf } from "./dom.js";
 import { gettext } from "./i18n.js";
+import * as columns from "./columns.js";
 import * as dialogs from "./dialogs.js";
 import * as drafts from "./drafts.js";
 import * as keys from "./keys.js";
@@ -38,7 +39,7 @@ document.body.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = csrf();
 });
 document.addEventListener("click", copying);
-for (const part of [dialogs, menus, toasts, palette, keys, lists, tray, times, drafts]) part.start();
+for (const part of [columns, dialogs, menus, toasts, palette, keys, lists, tray, times, drafts]) part.start();
 document.addEventListener("submit", sending);
 addEventListener("pageshow", () => document.querySelectorAll("[aria-busy]").forEach((button) => button.removeAttribute("aria-busy")));
 

@@ -332,6 +332,18 @@ def tabs(items: Iterable[Any], label: Any = "") -> dict[str, Any]:
     return dict(locals())
 
 
+@register.inclusion_tag("console/components/funnel.html")
+def funnel(steps: Iterable[Any], tone: str = "c1") -> dict[str, Any]:
+    """Draw a funnel; ``steps`` is what ``charts.funnel`` returns."""
+    return {"steps": steps, "tone": tone}
+
+
+@register.inclusion_tag("console/components/heat.html")
+def heat(data: dict[str, Any], label: Any, corner: Any = "") -> dict[str, Any]:
+    """Draw a heat map, which is a table; ``data`` is what ``charts.heat`` returns."""
+    return {"data": data, "label": label, "corner": corner}
+
+
 @register.inclusion_tag("console/components/chart.html")
 def chart(name: str, data: dict[str, Any], *, label: Any = "", height: int = 220) -> dict[str, Any]:
     """Draw a chart; ``data`` is what ``decisionos.kernel.console.charts`` returns."""

@@ -171,6 +171,24 @@ class TestFilters:
             lists.interval("a..b")
 
 
+class TestColumns:
+    """What is shown of a row."""
+
+    def test_are_those_that_were_chosen_the_first_one_always(self, place: Organization) -> None:
+        fill(place, 1)
+        client = signed_in(person(place))
+        assert "ROW 000" not in client.get("/sample").content.decode()
+        client.cookies["sample_columns"] = "upper.nonsense"
+        text = client.get("/sample").content.decode()
+        assert "ROW 000" in text
+        assert "row 000" in text
+        client.cookies["sample_columns"] = "<script>"
+        client.cookies["density"] = "compact"
+        text = client.get("/sample").content.decode()
+        assert "ROW 000" not in text
+        assert 'data-density="compact"' in text
+
+
 class TestCount:
     """How many there are."""
 
