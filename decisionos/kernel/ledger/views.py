@@ -7,12 +7,15 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from decisionos.kernel import clock, errors
 from decisionos.kernel.console import context, lists, pages, questions
 from decisionos.kernel.console.lists import Column, Filter
+from decisionos.kernel.console.templatetags import moments
 from decisionos.kernel.ledger import checking, downloads, proofs, state, verifications
 from decisionos.kernel.ledger.models import Checkpoint, Entry
 from decisionos.kernel.tenants import scope
@@ -43,6 +46,28 @@ def _kinds(request: HttpRequest) -> list[tuple[str, str]]:
     return [(kind, kind) for kind in state.list_kinds()]
 
 
+def _number_of(entry: Entry) -> Any:
+    place = checking.seal_of(entry)
+    return place.seq if place is not None else format_html('<span class="faint">{}</span>', _("waits"))
+
+
+def _about(entry: Entry) -> SafeString:
+    name = entry.subject_id[-12:] if len(entry.subject_id) > 20 else entry.subject_id
+    return format_html(
+        '{} <span class="faint mono nowrap" title="{}">{}</span>',
+        entry.subject_type or "–",
+        entry.subject_id,
+        name,
+    )
+
+
+def _actor(entry: Entry) -> str | SafeString:
+    if not entry.actor:
+        return ""
+    name = f"{entry.actor[:9]}…{entry.actor[-6:]}" if len(entry.actor) > 24 else entry.actor
+    return format_html('<span class="mono" title="{}">{}</span>', entry.actor, name)
+
+
 class EntriesPage(lists.ListPage):
     """The entries, newest first."""
 
@@ -69,13 +94,11 @@ class EntriesPage(lists.ListPage):
         ),
     )
     columns: ClassVar[Any] = (
-        Column(name="time", label=gettext_lazy("Time"), template="kernel/ledger/cell_time.html"),
-        Column(
-            name="seq", label=gettext_lazy("Number"), template="kernel/ledger/cell_seq.html", numeric=True
-        ),
+        Column(name="time", label=gettext_lazy("Time"), value=lambda row: moments.clock(row.occurred_at)),
+        Column(name="seq", label=gettext_lazy("Number"), value=_number_of, numeric=True),
         Column(name="kind", label=gettext_lazy("Kind"), value="kind", mono=True),
-        Column(name="about", label=gettext_lazy("About"), template="kernel/ledger/cell_about.html"),
-        Column(name="actor", label=gettext_lazy("Actor"), template="kernel/ledger/cell_actor.html"),
+        Column(name="about", label=gettext_lazy("About"), value=_about),
+        Column(name="actor", label=gettext_lazy("Actor"), value=_actor),
     )
 
     def rows(self, request: HttpRequest) -> Any:
@@ -89,12 +112,6 @@ class EntriesPage(lists.ListPage):
     def row_url(self, row: Any) -> str:
         """Return the page of an entry."""
         return reverse("ledger-entry", args=[row.id])
-
-    def prepare(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
-        """Put each entry's place beside it."""
-        for row in rows:
-            row.place = checking.seal_of(row)
-        return rows
 
     def more(self, request: HttpRequest) -> dict[str, Any]:
         """Return the state of the chain; not for a part of the list."""

@@ -8,12 +8,16 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from decisionos.kernel import clock
 from decisionos.kernel.console import lists, questions
 from decisionos.kernel.console.lists import Column, Filter, View
+from decisionos.kernel.console.templatetags import console as shapes
+from decisionos.kernel.console.templatetags import moments
 from decisionos.kernel.tenants import scope
 from policy.decisions import counting, exporting, filters, listing, wording
 from policy.decisions.filters import Filters
@@ -68,6 +72,21 @@ def main_reason(row: Decision) -> str:
     return f"{wording.humanized(row.reasons[0])}{more}"
 
 
+def versioned(row: Decision) -> SafeString:
+    """Return the contract with its version, on one line."""
+    return format_html(
+        '<span class="nowrap">{} <span class="faint">{}</span></span>', row.contract, row.contract_version
+    )
+
+
+def subject(row: Decision) -> str | SafeString:
+    """Return the beginning of by what a person is known, the whole of it on hover."""
+    if not row.subject_ref:
+        return ""
+    return format_html('<span class="mono" title="{}">{}</span>', row.subject_ref, row.subject_ref[:8])
+
+
+# Cells are made by functions: a template for each of several hundred cells would be most of a page's time.
 class DecisionsPage(lists.ListPage):
     """Decisions, newest first."""
 
@@ -128,35 +147,32 @@ class DecisionsPage(lists.ListPage):
     )
     first_filters: ClassVar[tuple[str, ...]] = ("q", "period", "class", "reason", "contract")
     columns: ClassVar[Any] = (
-        Column(name="time", label=gettext_lazy("Time"), template="policy/decisions/cell_time.html"),
-        Column(name="result", label=gettext_lazy("Result"), template="policy/decisions/cell_result.html"),
+        Column(name="time", label=gettext_lazy("Time"), value=lambda row: moments.clock(row.decided_at)),
+        Column(
+            name="result", label=gettext_lazy("Result"), value=lambda row: shapes.badge(row.decision_class)
+        ),
         Column(name="reason", label=gettext_lazy("Main reason"), value=main_reason),
         Column(name="confidence", label=gettext_lazy("Confidence"), value="confidence", numeric=True),
-        Column(
-            name="contract", label=gettext_lazy("Contract"), template="policy/decisions/cell_contract.html"
-        ),
-        Column(name="subject", label=gettext_lazy("Subject"), template="policy/decisions/cell_subject.html"),
+        Column(name="contract", label=gettext_lazy("Contract"), value=versioned),
+        Column(name="subject", label=gettext_lazy("Subject"), value=subject),
         Column(
             name="environment",
             label=gettext_lazy("Environment"),
             value=lambda row: wording.environment_label(row.environment),
-            hidden=True,
         ),
-        Column(name="actor", label=gettext_lazy("Actor"), value="actor", mono=True, hidden=True),
+        Column(name="actor", label=gettext_lazy("Actor"), value="actor", mono=True),
         Column(
             name="documents",
             label=gettext_lazy("Asked for"),
             value=lambda row: [wording.humanized(name) for name in row.required_docs],
-            hidden=True,
         ),
         Column(
             name="duration",
             label=gettext_lazy("Took"),
             value=lambda row: wording.duration(row.duration_us),
             numeric=True,
-            hidden=True,
         ),
-        Column(name="trace", label=gettext_lazy("Trace"), value="corr_id", mono=True, hidden=True),
+        Column(name="trace", label=gettext_lazy("Trace"), value="corr_id", mono=True),
     )
     first_columns: ClassVar[tuple[str, ...]] = ("time", "result", "reason", "confidence", "contract")
 
