@@ -1,7 +1,7 @@
-"""The inputs of decisions already made, opened in bulk: one COPY per reader, the seal's header read once.
+"""The inputs of decisions already made, opened in bulk: slices of ids, one COPY for each.
 
-What must stay true: rows come in the order of their ids, whatever reader is faster; only the input leaves a
-reader, through a pipe and never through a file; readers see exactly the rows of the tenant, by the same
+What must stay true: rows come in the order of their ids, whatever slice is read first; only the input leaves
+a reader, through a pipe and never through a file; readers see exactly the rows of the tenant, by the same
 row-level security as everybody. Above ``FEW`` rows other processes do the opening, so that each core has one.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 from django.conf import settings
 from django.db import connection
 
@@ -31,9 +32,10 @@ from policy.decisions.backtests.sources import LINES, Source
 from policy.decisions.models import Decision
 from policy.decisions.pipeline import SEALED_CONTEXT
 
-FEW, MOST_READERS = 20_000, 8
+FEW, MOST_READERS, SLICES = 20_000, 8, 8
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-_LENGTHS = struct.Struct("!II")
+Block = tuple[bytes, bytes]
+"""The ids of some rows, 16 bytes each, and their lines."""
 
 
 class HistoryBroken(errors.Unavailable):
@@ -67,44 +69,43 @@ class History:
             found = found.filter(decided_at__gte=self.start)
         return found.filter(decided_at__lt=self.end) if self.end is not None else found
 
-    def ranges(self) -> list[tuple[uuid.UUID, uuid.UUID]]:
-        """Return ranges of ids with about as many rows each, both ends included."""
+    def slices(self) -> list[tuple[uuid.UUID, uuid.UUID]]:
+        """Return slices of ids, both ends included, in order; one where there are few rows.
+
+        They are equally wide, not equally full: whoever is done takes the next, so that no count is needed.
+        """
         rows = self._rows().order_by("id").values_list("id", flat=True)
-        count = rows.count()
-        if not count:
+        first, last = rows.first(), rows.last()
+        if first is None or last is None:
             return []
-        readers = 1 if count <= FEW else min(os.cpu_count() or 1, MOST_READERS)
-        starts = [rows[count * at // readers] for at in range(readers)]
         # Decisions made from now on have later ids and are not part of this.
-        last = rows.last()
+        count = SLICES * _readers() if rows[FEW : FEW + 1].exists() else 1
+        width = (last.int - first.int) // count + 1
+        starts = [first.int + width * at for at in range(count)]
+        ends = [min(start + width - 1, last.int) for start in starts]
         return [
-            (first, _before(after) if after else last)
-            for first, after in zip(starts, [*starts[1:], None], strict=True)
+            (uuid.UUID(int=low), uuid.UUID(int=high))
+            for low, high in zip(starts, ends, strict=True)
+            if low <= high
         ]
 
     def blocks(self) -> Iterator[bytes]:
         """Return blocks of lines from the start; raises HistoryBroken, SealBroken."""
         self.ids = []
         with scope.tenant_scope(self.tenant_id):
-            ranges = self.ranges()
-        asks = [self._ask(first, last) for first, last in ranges]
-        if len(asks) == 1:
-            opener = encryption.opener(context=SEALED_CONTEXT)
-            found: Iterator[tuple[bytes, bytes]] = reader.read(asks[0], opener)
-        else:
-            found = _from_processes(asks)
-        for names, block in found:
+            asks = [self._ask(first, last) for first, last in self.slices()]
+        for names, block in self._here(asks) if len(asks) < 2 else _Readers(asks).blocks():
             self.ids.append(names)
             yield block
 
+    def _here(self, asks: list[reader.Ask]) -> Iterator[Block]:
+        opener = encryption.opener(context=SEALED_CONTEXT)
+        for ask in asks:
+            with psycopg.connect(**_place(), autocommit=True) as own:
+                yield from reader.read(ask, own, opener)
+
     def _ask(self, first: uuid.UUID, last: uuid.UUID) -> reader.Ask:
-        given = {
-            name: value
-            for name, value in connection.get_connection_params().items()
-            if name in {"host", "port", "user", "password", "dbname"} and value
-        }
         return reader.Ask(
-            connection=given,
             tenant=str(self.tenant_id),
             contract=self.contract,
             first=str(first),
@@ -114,73 +115,95 @@ class History:
         )
 
 
-def _before(value: uuid.UUID) -> uuid.UUID:
-    return uuid.UUID(int=value.int - 1)
+def _readers() -> int:
+    return min(os.cpu_count() or 1, MOST_READERS)
+
+
+def _place() -> dict[str, Any]:
+    """Return where the database is, as the serving role reaches it."""
+    wanted = {"host", "port", "user", "password", "dbname"}
+    return {
+        name: value for name, value in connection.get_connection_params().items() if name in wanted and value
+    }
 
 
 def _pieces(block: bytes) -> Iterator[bytes]:
     return (block[at : at + 16] for at in range(0, len(block), 16))
 
 
-def _from_processes(asks: list[reader.Ask]) -> Iterator[tuple[bytes, bytes]]:
-    """Return what readers send, one reader after the other; they all work at once."""
-    children = [_Child(ask) for ask in asks]
-    try:
-        for child in children:
-            yield from child.blocks()
-    finally:
-        for child in children:
-            child.stop()
+class _Readers:
+    """Processes that read slices, each taking the next; what they send waits until its turn."""
 
-
-class _Child:
-    """One reader in a process of its own, and what it sent so far."""
-
-    def __init__(self, ask: reader.Ask) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "policy.decisions.backtests.reader"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-        )
+    def __init__(self, asks: list[reader.Ask]) -> None:
+        self.asks = asks
+        self.held: list[queue.SimpleQueue[Block | errors.DosError | None]] = [
+            queue.SimpleQueue() for _ in asks
+        ]
+        self.left = list(range(len(asks)))[::-1]
+        self.lock = threading.Lock()
         # The keys go through a pipe: an argument or the environment could be read by others.
-        self.said = orjson.dumps({**ask.as_json(), "ring": getattr(settings, encryption.VARIABLE, "")})
-        self.held: queue.SimpleQueue[tuple[bytes, bytes] | None] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._take, name="history-reader", daemon=True)
-        self.thread.start()
+        self.place = orjson.dumps(
+            {"connection": _place(), "ring": getattr(settings, encryption.VARIABLE, "")}
+        )
+        self.processes: list[subprocess.Popen[bytes]] = []
 
-    def _take(self) -> None:
-        given, found = self.process.stdin, self.process.stdout
+    def blocks(self) -> Iterator[Block]:
+        """Return the blocks of all slices in order; raises HistoryBroken, SealBroken."""
+        threads = []
         try:
-            if given is None or found is None:
-                return
-            given.write(self.said)
-            given.close()
-            while head := found.read(_LENGTHS.size):
-                names, lines = _LENGTHS.unpack(head)
-                self.held.put((found.read(names), found.read(lines)))
-        except (OSError, ValueError, struct.error):
-            self.process.kill()
+            for _ in range(min(_readers(), len(self.asks))):
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "policy.decisions.backtests.reader"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    cwd=ROOT,
+                )
+                self.processes.append(process)
+                threads.append(threading.Thread(target=self._serve, args=[process], daemon=True))
+                threads[-1].start()
+            for held in self.held:
+                while (item := held.get()) is not None:
+                    if isinstance(item, errors.DosError):
+                        raise item
+                    yield item
         finally:
-            self.held.put(None)
+            for process in self.processes:
+                process.kill()
+            for thread in threads:
+                thread.join()
+            for process in self.processes:
+                process.wait()
 
-    def blocks(self) -> Iterator[tuple[bytes, bytes]]:
-        """Return the blocks of this reader; raises HistoryBroken where it did not come to its end."""
-        while (item := self.held.get()) is not None:
-            yield item
-        code = self.process.wait()
+    def _next(self) -> int | None:
+        with self.lock:
+            return self.left.pop() if self.left else None
+
+    def _serve(self, process: subprocess.Popen[bytes]) -> None:
+        """Give a process one slice after the other, and keep what it sends."""
+        at: int | None = None
+        given, found = process.stdin, process.stdout
+        if given is None or found is None:
+            raise HistoryBroken("A reader has no pipes.")
+        with given, found:
+            try:
+                given.write(self.place + b"\n")
+                while (at := self._next()) is not None:
+                    given.write(orjson.dumps(self.asks[at].as_json()) + b"\n")
+                    given.flush()
+                    while (head := found.read(reader.LENGTHS.size)) != reader.END:
+                        names, lines = reader.LENGTHS.unpack(head)
+                        self.held[at].put((found.read(names), found.read(lines)))
+                    self.held[at].put(None)
+            except (OSError, ValueError, struct.error):
+                self._fail(at, process.wait())
+
+    def _fail(self, at: int | None, code: int) -> None:
+        """Say in every slice that nobody will read now why it is so."""
+        told: errors.DosError = HistoryBroken("A reader stopped.")
         if code == reader.SEAL_BROKEN:
-            raise encryption.SealBroken("A decision of the history cannot be opened.")
-        if code:
-            raise HistoryBroken("A reader stopped.")
-
-    def stop(self) -> None:
-        """End the reader if it still runs."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.thread.join()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
+            told = encryption.SealBroken("A decision of the history cannot be opened.")
+        with self.lock:
+            unread, self.left = [*self.left, *([] if at is None else [at])], []
+        for place in unread:
+            self.held[place].put(told)

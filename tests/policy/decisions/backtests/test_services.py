@@ -233,6 +233,15 @@ class TestHistory:
         assert head.startswith("row,decision_id,")
         assert first
 
+    def test_says_so_where_a_reader_dies(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(history, "FEW", 1)
+        for _ in range(4):
+            house.decide(APPROVED)
+        real = history._place()
+        monkeypatch.setattr(history, "_place", lambda: {**real, "dbname": "no_such_database"})
+        with pytest.raises(history.HistoryBroken):
+            list(history.History(house.tenant, "lending").blocks())
+
     @pytest.mark.parametrize("few", [100, 1])
     def test_stops_at_a_seal_that_was_changed(
         self, house: House, ask: Ask, run: Act, few: int, monkeypatch: pytest.MonkeyPatch
@@ -258,6 +267,10 @@ class TestHistory:
 class TestOpener:
     def test_opens_what_was_sealed_and_refuses_what_was_changed(self) -> None:
         opener = encryption.opener(context=b"here")
+        same = encryption.seal(b"same", context=b"here")
+        assert [opener(same), opener(same)] == [b"same", b"same"]
+        with pytest.raises(encryption.SealBroken):
+            opener(same[:-1] + bytes([same[-1] ^ 1]))
         sealed = [encryption.seal(text, context=b"here") for text in (b"", b"one", b"two" * 500)]
         assert [opener(item) for item in sealed] == [b"", b"one", b"two" * 500]
         foreign = encryption.seal(b"x", context=b"there")
