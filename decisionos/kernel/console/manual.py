@@ -101,16 +101,18 @@ def manual(request: HttpRequest, name: str = "") -> HttpResponseBase:
     state = wanted.stat()
     kind = mimetypes.guess_type(wanted.name)[0] or "application/octet-stream"
     tag = f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
+    answer: HttpResponseBase
     if request.headers.get("If-None-Match") == tag:
-        return HttpResponse(status=304, headers={"ETag": tag})
-    response = FileResponse(
-        wanted.open("rb"), content_type=kind if "text/" not in kind else f"{kind}; charset=utf-8"
-    )
-    response["ETag"], response["Last-Modified"] = tag, http_date(state.st_mtime)
-    response["Cache-Control"] = "no-cache"
+        answer = HttpResponse(status=304)
+    else:
+        text = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        answer = FileResponse(wanted.open("rb"), content_type=text)
+        answer["Last-Modified"] = http_date(state.st_mtime)
+    answer["ETag"], answer["Cache-Control"] = tag, "no-cache"
     if wanted.suffix == ".html":
-        response["Content-Security-Policy"] = _known_policy(str(wanted), state.st_mtime_ns)
-    return response
+        # Also where nothing changed: a browser takes the policy of that answer for the page that it kept.
+        answer["Content-Security-Policy"] = _known_policy(str(wanted), state.st_mtime_ns)
+    return answer
 
 
 def to_manual(request: HttpRequest) -> HttpResponse:

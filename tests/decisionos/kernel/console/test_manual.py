@@ -73,7 +73,9 @@ class TestServing:
 
     def test_is_told_that_nothing_changed(self) -> None:
         tag = Client().get("/docs/how-to/keys.html")["ETag"]
-        assert Client().get("/docs/how-to/keys.html", headers={"If-None-Match": tag}).status_code == 304
+        answer = Client().get("/docs/how-to/keys.html", headers={"If-None-Match": tag})
+        assert answer.status_code == 304
+        assert quoted(b"one()") in answer["Content-Security-Policy"]
 
     @pytest.mark.parametrize(
         "name", ["../secrets.json", "..%2fsecrets.json", "how-to/../../secrets.json", "no.html"]
