@@ -7,9 +7,9 @@ algorithms. The key behind the token is looked up again at every use, so that re
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
-import time
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +19,14 @@ from joserfc.jwk import KeySet
 
 from decisionos.kernel import errors, ids
 from decisionos.kernel.keys import services as signing
+from decisionos.kernel.keys.known import KnownKeys
 from tenancy.identity import keys
 
 PURPOSE = "tokens"
 LIFETIME_SECONDS = 900
 ALGORITHMS = ["Ed25519"]
 _SEGMENTS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_key_sets: dict[str, tuple[float, KeySet]] = {}
+_known = KnownKeys(PURPOSE, remembered_seconds=keys.REMEMBERED_SECONDS)
 
 
 class TokenInvalid(errors.Unauthenticated):
@@ -37,7 +38,7 @@ class TokenInvalid(errors.Unauthenticated):
 
 def forget() -> None:
     """Drop the remembered public keys."""
-    _key_sets.clear()
+    _known.forget()
 
 
 def _segment(value: dict[str, Any]) -> str:
@@ -46,7 +47,7 @@ def _segment(value: dict[str, Any]) -> str:
 
 def issue_token(known: keys.KnownKey, *, now: datetime) -> str:
     """Return a token for a recognised key."""
-    key = signing.ensure_key(PURPOSE)
+    signer = signing.signer(PURPOSE)
     issued = int(now.timestamp())
     claims = {
         "iss": "decisionos",
@@ -58,8 +59,8 @@ def issue_token(known: keys.KnownKey, *, now: datetime) -> str:
         "exp": issued + LIFETIME_SECONDS,
         "jti": ids.uuid7().hex,
     }
-    content = f"{_segment({'alg': 'Ed25519', 'typ': 'JWT', 'kid': key.kid})}.{_segment(claims)}"
-    signature = signing.sign(PURPOSE, content.encode())
+    content = f"{_segment({'alg': 'Ed25519', 'typ': 'JWT', 'kid': signer.kid})}.{_segment(claims)}"
+    signature = signer.sign(content.encode())
     return f"{content}.{base64.urlsafe_b64encode(signature.value).rstrip(b'=').decode()}"
 
 
@@ -69,7 +70,7 @@ def authenticate_token(token: str, *, now: datetime) -> keys.KnownKey:
     if not _SEGMENTS.fullmatch(token):
         raise TokenInvalid("The token does not have three base64url segments.")
     try:
-        decoded = jwt.decode(token, _key_set(), algorithms=ALGORITHMS)
+        decoded = jwt.decode(token, _key_set(token), algorithms=ALGORITHMS)
     except (JoseError, ValueError, KeyError) as error:
         raise TokenInvalid("The signature does not verify.") from error
     claims = decoded.claims
@@ -80,9 +81,17 @@ def authenticate_token(token: str, *, now: datetime) -> keys.KnownKey:
     return keys.get_known(claims["pfx"], now=now)
 
 
-def _key_set() -> KeySet:
-    entry = _key_sets.get(PURPOSE)
-    if entry is None or time.monotonic() - entry[0] > keys.REMEMBERED_SECONDS:
-        entry = (time.monotonic(), KeySet.import_key_set(signing.jwks([PURPOSE])))  # type: ignore[arg-type]
-        _key_sets[PURPOSE] = entry
-    return entry[1]
+def _key_set(token: str) -> KeySet:
+    """Return the key that the token's header names; raises ValueError where it names none of ours."""
+    segment = token.split(".", 1)[0]
+    header = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    kid = header.get("kid") if isinstance(header, dict) else None
+    key = _known.find(kid) if isinstance(kid, str) else None
+    if key is None:
+        raise ValueError("the token names no key of ours")
+    return _set_of(key)
+
+
+@functools.lru_cache(maxsize=64)
+def _set_of(key: signing.PublicKey) -> KeySet:
+    return KeySet.import_key_set({"keys": [key.jwk()]})  # type: ignore[arg-type, list-item]

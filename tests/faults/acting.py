@@ -76,4 +76,7 @@ def seal() -> None:
 
 
 if __name__ == "__main__":
-    {"publish": publish, "seal": seal}[sys.argv[1]](*sys.argv[2:])
+    if sys.argv[1] == "seal":
+        seal()
+    else:
+        publish(sys.argv[2])

@@ -100,10 +100,27 @@ def ensure_key(purpose: str) -> SigningKey:
         return SigningKey.objects.get(purpose=purpose, state=KeyState.ACTIVE)
 
 
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The active key of a moment, for whoever must name the key in what is signed."""
+
+    kid: str
+    _key: Ed25519PrivateKey
+
+    def sign(self, data: bytes) -> Signature:
+        """Sign with this key, also after it was rotated."""
+        return Signature(self.kid, self._key.sign(data))
+
+
+def signer(purpose: str) -> Signer:
+    """Return the active key of a purpose; raises EncryptionUnavailable where it cannot be opened."""
+    key = ensure_key(purpose)
+    return Signer(key.kid, _private(key.kid, key.private_key))
+
+
 def sign(purpose: str, data: bytes) -> Signature:
     """Sign with the active key of a purpose; raises EncryptionUnavailable where it cannot be opened."""
-    key = ensure_key(purpose)
-    return Signature(key.kid, _private(key.kid, key.private_key).sign(data))
+    return signer(purpose).sign(data)
 
 
 def get_public_key(kid: str) -> PublicKey:

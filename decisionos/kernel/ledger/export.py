@@ -37,10 +37,12 @@ def export_lines(*, first: int = 1, last: int | None = None) -> Iterator[bytes]:
     end = proofs.get_checkpoint(last)
     if not 1 <= first <= end.size:
         raise ExportRange(f"The chain has the numbers 1 to {end.size}; {first} is not one of them.")
-    return _stamped(_lines(tenant, first, end))
+    # One key from the start, so that a rotation meanwhile leaves none unlisted.
+    signer = keys.signer(rules.PURPOSE)
+    return _stamped(_lines(tenant, first, end, signer.kid), signer)
 
 
-def _lines(tenant: Any, first: int, end: Checkpoint) -> Iterator[dict[str, Any]]:
+def _lines(tenant: Any, first: int, end: Checkpoint, kid: str) -> Iterator[dict[str, Any]]:
     before = Seal.objects.filter(tenant_id=tenant, seq=first - 1).values_list("curr", flat=True).first()
     yield {
         "type": "header",
@@ -64,7 +66,7 @@ def _lines(tenant: Any, first: int, end: Checkpoint) -> Iterator[dict[str, Any]]
             "digest": row.digest.decode(),
             **row.record(str(tenant)),
         }
-    kids = set()
+    kids = {kid}
     checkpoints = Checkpoint.objects.filter(tenant_id=tenant, size__gte=first, size__lte=end.size)
     for checkpoint in checkpoints.order_by("size").iterator(chunk_size=2_000):
         kids.add(checkpoint.kid)
@@ -75,7 +77,7 @@ def _lines(tenant: Any, first: int, end: Checkpoint) -> Iterator[dict[str, Any]]
             yield {"type": "key", "kid": key.kid, "algorithm": key.algorithm, "pem": key.pem()}
 
 
-def _stamped(lines: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+def _stamped(lines: Iterator[dict[str, Any]], signer: keys.Signer) -> Iterator[bytes]:
     """Yield the lines and, at the end, their signed count and hash."""
     running = hashlib.sha256()
     count = 0
@@ -85,7 +87,7 @@ def _stamped(lines: Iterator[dict[str, Any]]) -> Iterator[bytes]:
         count += 1
         yield data
     statement = {"lines": count, "sha256": running.hexdigest(), "time": rules.instant(clock.now())}
-    signature = keys.sign(rules.PURPOSE, canonical.encode(statement))
+    signature = signer.sign(canonical.encode(statement))
     yield (
         canonical.encode({"type": "end", **statement, "kid": signature.kid, "signature": signature.text()})
         + b"\n"

@@ -94,7 +94,7 @@ class _Driver:
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's own, with watched connections."""
 
-    Database = _Driver()
+    Database = _Driver()  # type: ignore[assignment]  # it passes for the module
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return the parameters, with the kernel's own limits for servers over a network."""

@@ -179,6 +179,15 @@ class TestVerify:
         assert broken_at(written, verifier.load_keys(b"".join(pems))) is None
         assert broken_at(written, verifier.load_keys(pems[1])) == 1
 
+    def test_accepts_a_key_that_was_rotated_while_the_export_was_written(self, lines: list[bytes]) -> None:
+        with scope.tenant_scope(TENANT):
+            running = export.export_lines()
+            written = [next(running)]
+            keys.rotate_key(rules.PURPOSE)
+            written += list(running)
+        pems = "".join(key.pem() for key in keys.public_keys(rules.PURPOSE)).encode()
+        assert broken_at(written, verifier.load_keys(pems)) is None
+
 
 class TestQuick:
     """The look at an entry's bytes."""
