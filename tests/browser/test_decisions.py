@@ -106,7 +106,7 @@ class TestList:
         signed_in.reload()
         ready(signed_in)
         expect(signed_in.get_by_role("columnheader", name="Trace")).to_be_visible()
-        expect(signed_in.locator("#decisions")).to_have_class(re.compile("compact"))
+        expect(signed_in.locator("html")).to_have_attribute("data-density", "compact")
         signed_in.context.clear_cookies(name="decisions_columns")
         signed_in.context.clear_cookies(name="density")
 

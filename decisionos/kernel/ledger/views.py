@@ -171,11 +171,15 @@ class VerifyPage(pages.Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Tell how the newest run stands; asked again by the page while one is at work."""
         runs = list(verifications.list_runs()[:MOST_RUNS])
-        return self.render(
+        answer = self.render(
             request,
             {"runs": runs, **shared(request, "ledger-runs")},
-            partial="kernel/ledger/verification.html",
+            partial="kernel/ledger/verification_part.html",
         )
+        if not runs or runs[0].is_finished:
+            # The tray looks again at once.
+            answer["HX-Trigger"] = "dos:work"
+        return answer
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Start a verification, or join the one at work."""

@@ -88,7 +88,7 @@ class HomePage(pages.Page):
                 ],
                 "is_new": not page.rows,
                 "stats": self.stats(window, hours),
-                "chart": chart(window, hours),
+                "chart": chart(window, hours[:-1]),
                 "reasons": reasons(window, statistics.total(hours), known),
                 "window_text": window_text(name),
                 "attentions": list(registry.ask_all(registry.attentions, request, shell.allowed)),
@@ -102,7 +102,8 @@ class HomePage(pages.Page):
     def stats(window: Window, hours: list[Hour]) -> list[dict[str, Any]]:
         """Return the four numbers."""
         now, before = statistics.total(hours), statistics.totals(window.before())
-        curve = daily(hours, max(1, len(hours) // 24))
+        # The hour in progress would end every curve with a fall that is none.
+        curve = daily(hours[:-1], max(1, len(hours) // 24))
         times = statistics.durations(window)
         return [
             {

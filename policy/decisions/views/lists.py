@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
@@ -23,9 +22,6 @@ from policy.decisions import counting, exporting, filters, listing, wording
 from policy.decisions.filters import Filters
 from policy.decisions.listing import Known
 from policy.decisions.models import Decision
-
-COLUMNS_COOKIE, DENSITY_COOKIE = "decisions_columns", "density"
-_NAME = re.compile(r"[a-z_]{1,30}")
 
 
 def known_of(request: HttpRequest) -> Known:
@@ -154,27 +150,29 @@ class DecisionsPage(lists.ListPage):
         Column(name="reason", label=gettext_lazy("Main reason"), value=main_reason),
         Column(name="confidence", label=gettext_lazy("Confidence"), value="confidence", numeric=True),
         Column(name="contract", label=gettext_lazy("Contract"), value=versioned),
-        Column(name="subject", label=gettext_lazy("Subject"), value=subject),
+        Column(name="subject", label=gettext_lazy("Subject"), value=subject, hidden=True),
         Column(
             name="environment",
             label=gettext_lazy("Environment"),
             value=lambda row: wording.environment_label(row.environment),
+            hidden=True,
         ),
-        Column(name="actor", label=gettext_lazy("Actor"), value="actor", mono=True),
+        Column(name="actor", label=gettext_lazy("Actor"), value="actor", mono=True, hidden=True),
         Column(
             name="documents",
             label=gettext_lazy("Asked for"),
             value=lambda row: [wording.humanized(name) for name in row.required_docs],
+            hidden=True,
         ),
         Column(
             name="duration",
             label=gettext_lazy("Took"),
             value=lambda row: wording.duration(row.duration_us),
             numeric=True,
+            hidden=True,
         ),
-        Column(name="trace", label=gettext_lazy("Trace"), value="corr_id", mono=True),
+        Column(name="trace", label=gettext_lazy("Trace"), value="corr_id", mono=True, hidden=True),
     )
-    first_columns: ClassVar[tuple[str, ...]] = ("time", "result", "reason", "confidence", "contract")
 
     def row_url(self, row: Any) -> str:
         """Return the page of a decision."""
@@ -222,10 +220,7 @@ class DecisionsPage(lists.ListPage):
                 for row in page.rows
             ],
             "columns": columns,
-            "all_columns": [
-                {"column": column, "shown": any(c is column for c in columns)} for column in self.columns
-            ],
-            "density": "compact" if request.COOKIES.get(DENSITY_COOKIE) == "compact" else "",
+            "column_choices": [{"column": column, "shown": column in columns} for column in self.columns],
             "count": count.value,
             "count_exact": count.is_exact,
             "newer": self.query(request, after=page.previous) if page.previous else "",
@@ -239,12 +234,6 @@ class DecisionsPage(lists.ListPage):
             "open_url": self.open_url(request),
             "sort": "",
         }
-
-    def chosen_columns(self, request: HttpRequest) -> list[Column]:
-        """Return the columns that the person chose; the first one is always there."""
-        names = [name for name in request.COOKIES.get(COLUMNS_COOKIE, "").split(".") if _NAME.fullmatch(name)]
-        chosen = {column.name for column in self.columns} & set(names) or set(self.first_columns)
-        return [c for c in self.columns if c.name in chosen or c is self.columns[0]]
 
     def prepared_filters(self, request: HttpRequest) -> list[dict[str, Any]]:
         """Return each filter with its options and the values in force."""

@@ -1,27 +1,5 @@
-// Decisions: chosen columns and row height are kept in cookies, so that the server draws them right at once;
-// a list is found again where it was left.
+// Decisions: a list is found again where it was left.
 import { $, $$ } from "../console/dom.js";
-
-const YEAR = 31536000;
-
-function keep(name, value) {
-  document.cookie = `${name}=${value}; path=/; max-age=${YEAR}; samesite=strict${location.protocol === "https:" ? "; secure" : ""}`;
-}
-
-function columns(menu) {
-  menu.addEventListener("change", () => {
-    const names = $$("input[type=checkbox]", menu).filter((box) => box.checked).map((box) => box.value);
-    keep("decisions_columns", names.join("."));
-    window.htmx.ajax("GET", location.href, { target: "#list", swap: "outerHTML" });
-  });
-  menu.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-density]");
-    if (!button) return;
-    keep("density", button.dataset.density || "roomy");
-    $("#decisions").classList.toggle("compact", button.dataset.density === "compact");
-    for (const other of $$("[data-density]", menu)) other.setAttribute("aria-pressed", String(other === button));
-  });
-}
 
 const KEY = "dos:decisions-list";
 
@@ -51,7 +29,6 @@ function restore() {
   }
 }
 
-for (const menu of $$("[data-columns]")) columns(menu);
 document.addEventListener("click", (event) => {
   const open = $("details.pick[open]");
   for (const other of $$("details.pick[open]")) if (!other.contains(event.target)) other.open = false;
