@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class EvidenceConfig(AppConfig):
@@ -10,6 +11,6 @@ class EvidenceConfig(AppConfig):
 
     name = "evidence"
     label = "evidence"
-    verbose_name = "Evidence"
+    verbose_name = _("Evidence")
     icon = "shield-check"
     order = 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class PolicyConfig(AppConfig):
@@ -10,6 +11,6 @@ class PolicyConfig(AppConfig):
 
     name = "policy"
     label = "policy"
-    verbose_name = "Policy"
+    verbose_name = _("Policy")
     icon = "decisions"
     order = 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class KernelConfig(AppConfig):
@@ -10,6 +11,6 @@ class KernelConfig(AppConfig):
 
     name = "decisionos.kernel"
     label = "kernel"
-    verbose_name = "Record and machinery"
+    verbose_name = _("Record and machinery")
     icon = "ledger"
     order = 30

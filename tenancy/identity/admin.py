@@ -17,6 +17,8 @@ from tenancy.identity.models import ApiKey, Membership, User
 class UserAdmin(ReadOnlyAdmin, DosModelAdmin):
     """People."""
 
+    icon = "user"
+    about = _("People who can sign in.")
     list_display = ("email", "name", "is_active", "is_staff", "last_login")
     search_fields = ("email", "name")
     fields = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login", "created_at")
@@ -26,6 +28,8 @@ class UserAdmin(ReadOnlyAdmin, DosModelAdmin):
 class MembershipAdmin(ReadOnlyAdmin, TenantModelAdmin):
     """Who belongs to the organization."""
 
+    icon = "members"
+    about = _("Who belongs to the organization.")
     list_display = ("user", "created_at")
     list_select_related = ("user",)
 
@@ -34,6 +38,8 @@ class MembershipAdmin(ReadOnlyAdmin, TenantModelAdmin):
 class ApiKeyAdmin(ReadOnlyAdmin, TenantModelAdmin):
     """Keys, by prefix."""
 
+    icon = "key"
+    about = _("How programs identify themselves; secrets are kept as hashes only.")
     list_display = ("name", "prefix", "kind", "role", "expires_at", "last_used_at", "revoked_at")
     list_filter = ("kind", "role")
     search_fields = ("name", "prefix")

@@ -30,6 +30,7 @@ from decisionos.kernel.tenants import scope
 MOST_ROWS = 200
 CONFIRMED = "confirmed"
 Act = Callable[[Any, HttpRequest, Any], Any]
+Decorator = Callable[[Act], Act]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +61,15 @@ def _authorize(request: HttpRequest, permission: str) -> None:
     questions.door().authorize(request, permission)
 
 
-def reasoned(*, label: Any, consequence: Any, permission: str, is_dangerous: bool = False) -> Any:
+def reasoned(*, label: Any, consequence: Any, permission: str, is_dangerous: bool = False) -> Decorator:
     """Make an action of a function that does one row: ``act(model_admin, request, row)``.
 
     ``consequence`` says on the confirming page what will have happened. The function calls a service, finds
-    the row by its id, and raises a refusal where the row does not allow it.
+    the row by its id, and raises a refusal where the row does not allow it; ``request.reason`` is what was
+    given. A permission that no role has, such as ``platform``, leaves the action to visits.
     """
 
-    def decorate(act: Act) -> Any:
+    def decorate(act: Act) -> Act:
         told = Reasoned(act.__name__, label, consequence, permission, is_dangerous)
 
         @admin.action(description=label)
@@ -94,7 +96,7 @@ def _run(shown: Any, request: HttpRequest, queryset: Any, act: Act, told: Reason
     if request.POST.get(CONFIRMED) != "1":
         return _ask(shown, request, rows, told)
     try:
-        reason = visits.clean_reason(request.POST.get("reason", ""))
+        reason = request.reason = visits.clean_reason(request.POST.get("reason", ""))  # type: ignore[attr-defined]
     except visits.VisitInvalid as error:
         return _ask(shown, request, rows, told, wrong=error.detail, status=422)
     with visits.writing(request):

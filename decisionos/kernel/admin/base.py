@@ -146,7 +146,7 @@ class DosModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Return the actions whose permission the person has; nothing is deleted in bulk."""
-        found = super().get_actions(request)
+        found: dict[str, Any] = dict(super().get_actions(request))
         return {
             name: entry
             for name, entry in found.items()
@@ -168,7 +168,7 @@ class DosModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Let every relation to a searchable list be searched rather than listed."""
         found = set(super().get_autocomplete_fields(request))
         for field in self.opts.fields:
-            related = field.related_model
+            related: Any = field.related_model
             is_listed = isinstance(related, type) and self.admin_site.is_registered(related)
             if is_listed and self.admin_site.get_model_admin(related).search_fields:
                 found.add(field.name)

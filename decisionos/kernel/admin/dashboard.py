@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from decisionos.kernel.admin import domains, paginators, trail
 from decisionos.kernel.console import context, registry
 
-EXACT_UP_TO = 1_000
+EXACT_UP_TO = paginators.EXACT_UP_TO
 SECONDS = 60
 
 

@@ -183,7 +183,8 @@ class AdminFace(admin.AdminSite):
     def _records(self, request: HttpRequest, text: str) -> list[dict[str, Any]]:
         """Return the records that an id or a short search finds, in the lists that may be seen."""
         groups = []
-        for model, shown in self._registry.items():
+        registered: dict[Any, Any] = dict(self._registry)
+        for model, shown in registered.items():
             if not shown.search_fields or not shown.has_view_or_change_permission(request):
                 continue
             if shown.tenant_column and scope.current() is None and not _as_any(request).platform_visit:

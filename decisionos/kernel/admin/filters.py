@@ -77,7 +77,8 @@ class UrlFilter(admin.FieldListFilter):
     def narrow(self, rows: Any) -> Any:
         """Return the rows of the text that was given."""
         value: Any = self.given(self.names[0])
-        field = self.field.target_field if self.field.is_relation else self.field
+        own: Any = self.field
+        field = own.target_field if own.is_relation else own
         if isinstance(field, models.UUIDField):
             value = uuid.UUID(value)
         return rows.filter(**{self.path: value})

@@ -110,6 +110,11 @@ def clean_reason(text: str) -> str:
     return masker.mask_text(reason)
 
 
+def reason_of(request: HttpRequest) -> str:
+    """Return the reason that was given for the action that runs."""
+    return str(getattr(request, "reason", ""))
+
+
 def actor_of(request: HttpRequest) -> str:
     """Return how the ledger names platform staff."""
     return f"platform:{request.user.pk}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from decisionos.kernel.admin.base import ReadOnlyAdmin
 from decisionos.kernel.events.models import Delivery, Event
@@ -12,6 +13,8 @@ from decisionos.kernel.events.models import Delivery, Event
 class EventAdmin(ReadOnlyAdmin):
     """What happened, and whether it was told."""
 
+    icon = "activity"
+    about = _("What happened, and whether it was told.")
     list_display = ("name", "occurred_at", "relayed_at", "attempts")
     list_filter = ("name",)
 
@@ -20,4 +23,6 @@ class EventAdmin(ReadOnlyAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     """Which subscriber has had which event."""
 
+    icon = "send"
+    about = _("Which subscriber has had which event.")
     list_display = ("subscriber", "event_id", "delivered_at")

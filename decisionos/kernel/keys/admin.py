@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from decisionos.kernel.admin.base import ReadOnlyAdmin
 from decisionos.kernel.keys.models import SigningKey
@@ -12,6 +13,8 @@ from decisionos.kernel.keys.models import SigningKey
 class SigningKeyAdmin(ReadOnlyAdmin):
     """Which key signs what, since when."""
 
+    icon = "fingerprint"
+    about = _("What signs checkpoints, tokens and packs.")
     list_display = ("kid", "purpose", "algorithm", "state", "created_at", "retired_at")
     list_filter = ("purpose", "state")
     fields = ("kid", "purpose", "algorithm", "public_key", "state", "created_at", "retired_at")

@@ -1,10 +1,6 @@
 // Rows: J and K move, Enter opens, X chooses; what can be done with the chosen ones stands above them.
 import { $, $$ } from "../console/dom.js";
 
-function links(table) {
-  for (const row of $$("tbody tr", table)) $("th a, td a", row)?.classList.add("row-link");
-}
-
 function count(form) {
   const boxes = $$("input.action-select", form);
   const chosen = boxes.filter((box) => box.checked);
@@ -22,8 +18,6 @@ function count(form) {
 }
 
 export function start() {
-  const table = $("#result_list");
-  if (table) links(table);
   const form = $("form[data-picking]");
   if (!form) return;
   form.addEventListener("change", (event) => {

@@ -12,6 +12,8 @@ from typing import Any
 from django import template
 from django.contrib import admin
 from django.contrib.admin.helpers import AdminReadonlyField
+from django.contrib.admin.templatetags.admin_list import result_headers
+from django.contrib.admin.utils import display_for_field, display_for_value, lookup_field
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.template.loader import render_to_string
@@ -30,7 +32,7 @@ LONG = 200
 def readonly(field: AdminReadonlyField) -> Any:
     """Show the value of a record's field as its kind wants it."""
     instance: Any = field.form.instance  # type: ignore[attr-defined]
-    name = field.field["field"]
+    name: Any = field.field["field"]
     kind = _field_of(instance, name)
     try:
         value = getattr(instance, name) if kind is not None else None
@@ -60,6 +62,67 @@ def _field_of(instance: Any, name: Any) -> Any:
     if callable(name):
         return None
     return next((field for field in instance._meta.fields if field.name == name), None)
+
+
+VERDICT_FIELDS = {"decision_class"}
+NUMBERS = (models.IntegerField, models.FloatField, models.DecimalField)
+HEAD, TAIL = 8, 4
+
+
+def _shown(shown: Any, name: Any, row: Any) -> tuple[Any, str]:
+    """Return what a cell shows, and its class."""
+    field, _attribute, value = lookup_field(name, row, shown)
+    empty = shown.get_empty_value_display()
+    if isinstance(value, datetime.datetime):
+        return console.time(value), ""
+    if field is None:
+        return display_for_value(value, empty, getattr(value, "boolean", False)), ""
+    if value is None or value == "":
+        return format_html('<span class="faint">{}</span>', console.DASH), ""
+    if isinstance(field, models.UUIDField):
+        text = str(value)
+        return format_html('<span title="{}">{}…{}</span>', text, text[:HEAD], text[-TAIL:]), "mono"
+    if field.name in VERDICT_FIELDS:
+        return console.badge(str(value)), ""
+    if isinstance(field, models.BooleanField):
+        return console.badge("ok" if value else "plain", _("yes") if value else _("no")), ""
+    if isinstance(field, NUMBERS):
+        return console.number(value), "num"
+    if isinstance(field, models.ForeignKey):
+        return str(getattr(row, field.name)), ""
+    return display_for_field(value, field, empty), ""
+
+
+def _of_row(changelist: Any, row: Any) -> list[dict[str, Any]]:
+    shown, cells = changelist.model_admin, []
+    links = {str(name) for name in changelist.list_display_links or ()}
+    for name in changelist.list_display:
+        if name == "action_checkbox":
+            cells.append({"text": shown.action_checkbox(row), "kind": "action-checkbox", "url": ""})
+            continue
+        try:
+            text, kind = _shown(shown, name, row)
+        except ObjectDoesNotExist:
+            text, kind = console.DASH, ""
+        url = changelist.url_for_result(row) if str(name) in links else ""
+        cells.append({"text": text, "kind": f"{kind} field-{name}".strip(), "url": url})
+    return cells
+
+
+@register.simple_tag
+def admin_rows(changelist: Any) -> list[list[dict[str, Any]]]:
+    """Return the cells of a list's rows, each value as its kind wants it."""
+    return [_of_row(changelist, row) for row in changelist.result_list]
+
+
+@register.simple_tag
+def admin_heads(changelist: Any) -> list[dict[str, Any]]:
+    """Return the heads of a list's columns."""
+    heads = list(result_headers(changelist))
+    fields = {field.name: field for field in changelist.opts.fields}
+    for head, name in zip(heads, changelist.list_display, strict=True):
+        head["is_number"] = isinstance(fields.get(str(name)), NUMBERS)
+    return heads
 
 
 @register.simple_tag(takes_context=True)
