@@ -112,7 +112,8 @@ class TestKeys:
         signed_in.keyboard.press("?")
         sheet = signed_in.get_by_role("dialog", name="Keys")
         expect(sheet).to_be_visible()
-        expect(sheet).to_contain_text("Primary")
+        expect(sheet.locator("#keys-here")).to_contain_text("Approve")
+        expect(sheet.locator("#keys-select")).to_be_hidden()
         assert axe(signed_in) == []
         picture(signed_in, "keys")
         signed_in.keyboard.press("Escape")
@@ -150,6 +151,21 @@ class TestKeys:
         expect(signed_in.locator("#bars-said")).to_have_text("550: Decisions 40")
         signed_in.keyboard.press("ArrowRight")
         expect(signed_in.locator("#bars-said")).to_have_text("600: Decisions 120")
+
+
+class TestCharts:
+    """Charts by pointer."""
+
+    def test_name_the_point_under_the_pointer(self, signed_in: Page) -> None:
+        signed_in.goto("/gallery")
+        ready(signed_in)
+        signed_in.locator("[data-chart=bars][data-drawn]").wait_for()
+        signed_in.locator("[data-chart=bars] .u-over").hover()
+        bubble = signed_in.locator("[data-chart=bars] .bubble")
+        expect(bubble).to_contain_text("650")
+        expect(bubble).to_contain_text("310")
+        signed_in.locator("h1").hover()
+        expect(bubble).to_be_hidden()
 
 
 class TestPreferences:

@@ -35,7 +35,7 @@ function series(data) {
   }));
 }
 
-function options(data, width, height) {
+function options(data, width, height, moved) {
   const axis = { stroke: () => colour("ink-3"), font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false }, grid: { stroke: () => colour("line"), width: 1 } };
   const shift = (data.offset?.[0] ?? 0) + new Date().getTimezoneOffset() * 60;
   const x = data.time
@@ -45,7 +45,8 @@ function options(data, width, height) {
     width,
     height,
     legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false }, points: { size: 7, fill: () => colour("surface") } },
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 8, width: 2, stroke: (u, i) => colour(data.series[i - 1].tone), fill: () => colour("surface") } },
+    hooks: { setCursor: [(u) => moved(u.cursor.idx ?? -1)] },
     scales: { x: { time: data.time, range: data.time ? undefined : (u, least, most) => [least - 0.5, most + 0.5] }, y: { range: (u, least, most) => [Math.min(0, least), most > 0 ? most * 1.08 : 1] } },
     axes: [x, { ...axis, size: 46, values: (u, ticks) => ticks.map((tick) => number(tick)) }],
     series: [{}, ...series(data)],
@@ -73,8 +74,10 @@ export function draw(figure) {
   const bubble = el("div", { class: "bubble", hidden: true });
   figure.append(bubble);
   $(".legend", figure).replaceChildren(...(data.series.length > 1 ? data.series.map((item) => el("span", { class: "key" }, el("span", { class: `swatch ${item.tone}` }), item.label)) : []));
-  const chart = new uPlot(options(data, plot.clientWidth || 320, height), [data.x, ...data.series.map((item) => item.values)], plot);
   let index = -1;
+  let hovered = false;
+  const moved = (next) => hovered && next !== index && at(next, false);
+  const chart = new uPlot(options(data, plot.clientWidth || 320, height, moved), [data.x, ...data.series.map((item) => item.values)], plot);
   const at = (next, said) => {
     index = next;
     bubble.hidden = index < 0;
@@ -90,8 +93,11 @@ export function draw(figure) {
     const url = data.series.map((item) => item.urls?.[index]).find(Boolean);
     if (url) location.assign(url);
   };
-  chart.over.addEventListener("pointermove", () => chart.cursor.idx !== index && chart.cursor.idx !== null && at(chart.cursor.idx, false));
-  chart.over.addEventListener("pointerleave", () => at(-1, false));
+  chart.over.addEventListener("pointerenter", () => (hovered = true));
+  chart.over.addEventListener("pointerleave", () => {
+    hovered = false;
+    at(-1, false);
+  });
   chart.over.addEventListener("click", open);
   if (data.series.some((item) => item.urls?.length)) chart.over.style.cursor = "pointer";
   plot.addEventListener("keydown", (event) => {

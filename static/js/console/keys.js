@@ -6,13 +6,24 @@ const PATIENCE = 1200;
 let waiting = "";
 let timer = 0;
 
+/** What a button says, without its keys. */
+function named(item) {
+  if (item.dataset.keyLabel) return item.dataset.keyLabel;
+  const copy = item.cloneNode(true);
+  for (const part of $$("kbd, .sr", copy)) part.remove();
+  return copy.textContent.trim();
+}
+
 function help() {
   const dialog = $("#keys");
   if (!dialog || dialog.open) return;
+  $("#keys-lists").hidden = !rowLinks().length;
+  $("#keys-select").hidden = !$("[data-list] input[type=checkbox]");
+  $("#keys-slash").hidden = !$("[data-slash]");
   const here = $$("[data-key]").filter((item) => item.offsetParent);
   const list = $("#keys-here dl");
   $("#keys-here").hidden = !here.length;
-  list.replaceChildren(...here.map((item) => el("div", {}, el("dt", {}, el("kbd", {}, item.dataset.key)), el("dd", {}, item.dataset.keyLabel ?? item.textContent.replace(item.dataset.key, "").trim()))));
+  list.replaceChildren(...here.map((item) => el("div", {}, el("dt", {}, el("kbd", {}, item.dataset.key)), el("dd", {}, named(item)))));
   dialog.showModal();
 }
 
@@ -88,6 +99,10 @@ export function start() {
     }
     if (key === " " && event.target instanceof Element && event.target.matches("button, a, summary, [tabindex='0']")) return;
     if (key === "Enter" || key === "Tab") return;
+    if (key === "Escape" && document.activeElement?.closest("#detail")) {
+      $("[data-list] tr.open .row-link")?.focus();
+      return;
+    }
     if (single[key]?.() || press(event.key)) event.preventDefault();
   });
 }
