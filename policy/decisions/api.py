@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils import urls
 
 from decisionos.kernel import clock, errors
+from decisionos.kernel.web import bodies, documentation
 from decisionos.kernel.web.api import ApiView
 from policy.decisions import filters, listing, pipeline, selectors, serializers, services, web
 from policy.decisions.backtests import api as backtests
@@ -20,14 +21,15 @@ from policy.decisions.backtests import services as evaluations
 from policy.decisions.contracts import document
 from policy.decisions.contracts import selectors as contracts
 from policy.decisions.contracts import services as contract_services
+from policy.decisions.enums import DecisionClass
 from tenancy.access import services as access
 
-_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description="the first answer is given again",
-)
+_BUDGETS = [
+    OpenApiParameter(
+        header, OpenApiTypes.DOUBLE, OpenApiParameter.HEADER, description="what this decision may take"
+    )
+    for header in web.BUDGETS.values()
+]
 
 
 class DecideDocumentation(ApiView):
@@ -39,7 +41,7 @@ class DecideDocumentation(ApiView):
         operation_id="decide",
         request=serializers.AskSerializer,
         responses=serializers.AnswerSerializer,
-        parameters=[_KEY],
+        parameters=_BUDGETS,
         tags=["decisions"],
     )
     def post(self, request: Request, contract: str) -> Response:
@@ -62,7 +64,7 @@ class BatchDocumentation(ApiView):
             "application/json": serializers.AskSerializer(many=True),
         },
         responses={(200, "application/x-ndjson"): OpenApiTypes.STR},
-        parameters=[_KEY],
+        parameters=[documentation.idempotency(web.MOST_CHARACTERS_OF_A_BATCH)],
         tags=["decisions"],
     )
     def post(self, request: Request, contract: str) -> Response:
@@ -90,12 +92,8 @@ class SimulateView(ApiView):
     )
     def post(self, request: Request, contract: str) -> Response:
         """Return the metrics of the contract in force over the rows; nothing is stored."""
-        data = request.data if isinstance(request.data, dict) else {}
-        rows, label = data.get("rows"), data.get("label_key") or ""
-        if not isinstance(rows, list) or not isinstance(label, str):
-            raise errors.Invalid(
-                "Send rows.", errors=[{"pointer": "/rows", "message": "must be a list of objects"}]
-            )
+        asked = bodies.read(request, serializers.SimulateSerializer)
+        rows, label = asked["rows"], asked.get("label_key", "")
         if len(rows) > services.MOST_REHEARSED:
             raise errors.TooLarge(f"At most {services.MOST_REHEARSED} rows; use an evaluation for more.")
         return Response(evaluations.rehearse(contract=contract, rows=rows, label_key=label))
@@ -114,8 +112,27 @@ class ExplainView(ApiView):
         return Response(selectors.explanation(row, with_input=with_input))
 
 
+_SHAPES: dict[str, Any] = {
+    "class": {"type": "string", "enum": list(DecisionClass.values)},
+    "from": OpenApiTypes.DATETIME,
+    "to": OpenApiTypes.DATETIME,
+    "confidence_min": {"type": "number", "minimum": 0, "maximum": 1},
+    "confidence_max": {"type": "number", "minimum": 0, "maximum": 1},
+    "id": OpenApiTypes.UUID,
+    "ledger": OpenApiTypes.UUID,
+}
+_TEXT = {"type": "string", "maxLength": filters.MOST_CHARACTERS}
 _MANY = {"contract", "version", "class", "reason", "rule", "environment"}
-_FILTERS = [OpenApiParameter(name, OpenApiTypes.STR, many=name in _MANY) for name in filters.NAMES]
+
+
+def _filter(name: str) -> OpenApiParameter:
+    shape = _SHAPES.get(name, _TEXT)
+    if name in _MANY:
+        shape = {"type": "array", "items": shape, "maxItems": filters.MOST_VALUES}
+    return OpenApiParameter(name, shape)
+
+
+_FILTERS = [_filter(name) for name in filters.NAMES]
 
 
 class DecisionListView(ApiView):
@@ -131,6 +148,10 @@ class DecisionListView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List decisions under filters."""
+        blank = [name for name in _SHAPES if name in request.query_params and not request.query_params[name]]
+        if blank:
+            told = [{"pointer": f"/{name}", "message": "must not be empty"} for name in blank]
+            raise filters.FilterInvalid(errors=told)
         wanted = filters.from_query(request.query_params)
         page = listing.list_page(
             wanted,
@@ -196,7 +217,35 @@ def _plain(value: Any) -> dict[str, Any]:
     return {str(key): item for key, item in value.items()}
 
 
-class ContractActivateView(ApiView):
+class ContractStateView(ApiView):
+    """A write that changes which version of a contract is in force."""
+
+    def state(self, request: Request, **kwargs: Any) -> Any:
+        """Return what ``GET contracts/{name}`` answers, or None."""
+        try:
+            return contracts.as_json(contracts.get_active(name=kwargs["name"]))
+        except contracts.ContractNotFound:
+            return None
+
+    def state_path(self, request: Request) -> str:
+        """Return the contract's name: its versions share one state."""
+        return f"contracts {self.kwargs['name']}"
+
+
+class ContractView(ApiView):
+    """One contract."""
+
+    required_permission = "policy.read"
+
+    @extend_schema(
+        operation_id="contracts_in_force", responses=serializers.ContractSerializer, tags=["contracts"]
+    )
+    def get(self, request: Request, name: str) -> Response:
+        """Return the version in force; its ETag binds an activation or a way back to it."""
+        return Response(contracts.as_json(contracts.get_active(name=name)))
+
+
+class ContractActivateView(ContractStateView):
     """Activation of one version."""
 
     required_permission = "policy.write"
@@ -218,7 +267,7 @@ class ContractActivateView(ApiView):
         return Response(contracts.as_json(row))
 
 
-class ContractRollBackView(ApiView):
+class ContractRollBackView(ContractStateView):
     """The way back."""
 
     required_permission = "policy.write"
@@ -255,6 +304,7 @@ routes = [
     path("decisions", DecisionListView.as_view()),
     path("decisions/<uuid:decision_id>/replay", ReplayView.as_view()),
     path("contracts", ContractListView.as_view()),
+    path("contracts/<str:name>", ContractView.as_view()),
     path("contracts/<str:name>/versions/<str:version>/activate", ContractActivateView.as_view()),
     path("contracts/<str:name>/rollback", ContractRollBackView.as_view()),
     *backtests.routes,

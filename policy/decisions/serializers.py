@@ -6,10 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from decisionos.kernel.web import bodies
+
 Base = serializers.Serializer[Any]
 
 
-class AskSerializer(Base):
+class AskSerializer(bodies.Body):
     """One request."""
 
     input = serializers.JSONField(help_text="what the contract's input schema describes")
@@ -53,7 +55,7 @@ class AnswerSerializer(Base):
         return {**super().get_fields(), "class": serializers.ChoiceField(["approve", "review", "reject"])}
 
 
-class SimulateSerializer(Base):
+class SimulateSerializer(bodies.Body):
     """Rows to rehearse."""
 
     rows = serializers.ListField(child=serializers.DictField())
@@ -172,7 +174,7 @@ class BacktestPageSerializer(Base):
     results = BacktestSerializer(many=True)
 
 
-class BacktestAskSerializer(Base):
+class BacktestAskSerializer(bodies.Body):
     """What to evaluate: a file, or the decisions already made."""
 
     contract = serializers.CharField(max_length=63)

@@ -28,9 +28,11 @@ from tenancy.access import authentication
 from tenancy.access import services as access
 
 KEPT_SECONDS = 0.9
+# Room is left for the line number that makes each line's own key.
+MOST_CHARACTERS_OF_A_BATCH = idempotency.MOST_CHARACTERS - 12
 _allowed: dict[tuple[Any, ...], float] = {}
 _lock = threading.Lock()
-_BUDGETS = {"latency": "X-Budget-Latency", "cost": "X-Budget-Cost", "accuracy": "X-Budget-Accuracy"}
+BUDGETS = {"latency": "X-Budget-Latency", "cost": "X-Budget-Cost", "accuracy": "X-Budget-Accuracy"}
 Handler = Callable[[HttpRequest, access.Subject, str], HttpResponseBase]
 
 
@@ -61,7 +63,7 @@ def authorized(request: HttpRequest, permission: str) -> access.Subject:
 def budgets(request: HttpRequest) -> dict[str, float]:
     """Return the budgets of a request; a negative one counts as 0. Raises BadRequest."""
     found = {}
-    for name, header in _BUDGETS.items():
+    for name, header in BUDGETS.items():
         text = request.headers.get(header)
         if text is None:
             continue
@@ -112,8 +114,7 @@ def decide(request: HttpRequest, subject: access.Subject, contract: str) -> Http
 
 def decide_batch(request: HttpRequest, subject: access.Subject, contract: str) -> StreamingHttpResponse:
     """Decide a stream of requests; the answer is a stream of lines."""
-    # Room is left for the line number that makes each line's own key.
-    key = idempotency_key(request, most=idempotency.MOST_CHARACTERS - 12)
+    key = idempotency_key(request, most=MOST_CHARACTERS_OF_A_BATCH)
     rows = batches.read(request, key=key)
     groups = services.decide_many(contract=contract, asked=rows, caller=caller_of(subject), now=clock.now())
     stream = batches.write(groups)

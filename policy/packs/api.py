@@ -132,7 +132,36 @@ class PackVerifyView(ApiView):
         )
 
 
-class PackActivateView(ApiView):
+class PackStateView(ApiView):
+    """A write that changes which version of a pack is in force."""
+
+    def state(self, request: Request, **kwargs: Any) -> Any:
+        """Return what ``GET packs/{name}`` answers, or None."""
+        active = selectors.find_active(name=kwargs["name"])
+        return None if active is None else selectors.as_json(active)
+
+    def state_path(self, request: Request) -> str:
+        """Return the pack's name: its versions share one state."""
+        return f"packs {self.kwargs['name']}"
+
+
+class PackView(ApiView):
+    """One pack."""
+
+    required_permission = "policy.read"
+
+    @extend_schema(
+        operation_id="packs_in_force", responses=PackSerializer, tags=["packs"], parameters=_VERSION[:1]
+    )
+    def get(self, request: Request, name: str) -> Response:
+        """Return the version in force; its ETag binds an activation or a way back to it."""
+        active = selectors.find_active(name=name)
+        if active is None:
+            raise selectors.PackNotFound(f"No pack {name!r} is in force.")
+        return Response(selectors.as_json(active))
+
+
+class PackActivateView(PackStateView):
     """Activation of one version."""
 
     required_permission = "packs.enable"
@@ -150,7 +179,7 @@ class PackActivateView(ApiView):
         return Response(selectors.as_json(row))
 
 
-class PackRollBackView(ApiView):
+class PackRollBackView(PackStateView):
     """The way back."""
 
     required_permission = "packs.enable"
@@ -172,6 +201,7 @@ routes = [
     path("packs", PackListView.as_view()),
     path("packs/import", PackImportView.as_view()),
     path("packs/verify", PackVerifyView.as_view()),
+    path("packs/<str:name>", PackView.as_view()),
     path("packs/<str:name>/rollback", PackRollBackView.as_view()),
     path("packs/<str:name>/versions/<str:version>/activate", PackActivateView.as_view()),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
@@ -239,7 +240,7 @@ class DifferenceView(ApiView):
     )
     def get(self, request: Request, name: str) -> Response:
         """Return what changed, in words and as text; without `from` everything is new."""
-        old, new = doors.asked(request, "from", most=40), doors.asked(request, "to", most=40)
+        old, new = (doors.asked(request, side, most=40, required=False) for side in ("from", "to"))
         return Response(selectors.compare(name=doors.named(name), old=old, new=new))
 
 
@@ -247,6 +248,16 @@ class DraftView(ApiView):
     """The caller's own draft of a ruleset, for a contract."""
 
     required_permission = {"GET": "policy.write", "PUT": "policy.write", "DELETE": "policy.write"}
+
+    def state(self, request: Request, **kwargs: Any) -> Any:
+        """Return the draft that a write would change, or None; the contract is in the address or the body."""
+        sent = request.data.get("contract") if isinstance(request.data, dict) else None
+        contract = request.query_params.get("contract") or sent
+        if not isinstance(contract, str):
+            return None
+        author = doors.subject_of(request).actor
+        found = drafts.find_draft(contract=contract, ruleset=kwargs["name"], author=author)
+        return None if found is None else drafts.as_json(found, text=True)
 
     @extend_schema(
         operation_id="rulesets_draft",

@@ -33,9 +33,12 @@ def named(name: str) -> str:
     return name
 
 
-def asked(request: Request, name: str, *, most: int = 63) -> str:
-    """Return a parameter of the address; raises Invalid for what cannot be a name."""
+def asked(request: Request, name: str, *, most: int = 63, required: bool = True) -> str:
+    """Return a parameter of the address; raises Invalid for what is absent or cannot be a name."""
     value = request.query_params.get(name, "")
+    if required and not value:
+        absent = {"pointer": f"/{name}", "message": "is required"}
+        raise errors.Invalid("A parameter is missing.", errors=[absent])
     if len(value) > most or not value.isprintable():
         problem = {"pointer": f"/{name}", "message": f"must be printable text of at most {most} characters"}
         raise errors.Invalid("A parameter is not acceptable.", errors=[problem])

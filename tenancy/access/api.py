@@ -34,6 +34,7 @@ from tenancy.access.models import RoleGrant
 from tenancy.identity import keys
 from tenancy.organizations import selectors as organizations
 from tenancy.organizations import services as organizing
+from tenancy.organizations.api import OrganizationPageSerializer, OrganizationSerializer
 
 web.on_denied(denials.note_denial)
 DOORS = documentation.KeyAuthenticationDocumentation.name
@@ -131,13 +132,9 @@ class NewOrganizationSerializer(bodies.Body):
     language = serializers.CharField(max_length=8, required=False)
 
 
-class NewOrganizationAnswerSerializer(serializers.Serializer[Any]):
+class NewOrganizationAnswerSerializer(OrganizationSerializer):
     """The new organization, with the key of its owner, shown this once."""
 
-    id = serializers.UUIDField()
-    slug = serializers.CharField()
-    name = serializers.CharField()
-    status = serializers.CharField()
     key = serializers.CharField()
 
 
@@ -229,7 +226,7 @@ class GrantListView(ApiView):
         rows, bound = RoleGrant.objects.filter(tenant_id=scope.require()), caller(request).project_id
         rows = rows.filter(scope_id=bound) if bound else rows
         wanted = request.query_params.get("subject_id")
-        if wanted:
+        if wanted is not None:
             field = serializers.UUIDField()
             rows = rows.filter(subject_id=field.run_validation(wanted))
         return self.paginate(rows, grant_json)
@@ -291,12 +288,13 @@ class OrganizationListView(ApiView):
     tenant_scoped = False
     required_permission = "authenticated"
 
-    @extend_schema(operation_id="organizations_list", responses=OpenApiTypes.OBJECT, tags=["organizations"])
+    @extend_schema(
+        operation_id="organizations_list", responses=OrganizationPageSerializer, tags=["organizations"]
+    )
     def get(self, request: Request) -> Response:
         """Return the caller's organization."""
         with scope.tenant_scope(caller(request).tenant_id):
-            own = organizations.organization_json(organizations.get_organization())
-        return Response({"next": None, "previous": None, "results": [own]})
+            return self.paginate(organizations.list_organizations(), organizations.organization_json)
 
     @extend_schema(
         operation_id="organizations_create",

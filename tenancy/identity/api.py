@@ -14,7 +14,7 @@ from django.conf import settings
 from django.urls import path
 from django_otp import match_token, user_has_device
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import FormParser
@@ -44,12 +44,17 @@ class SecondFactorRequired(errors.Unauthenticated):
     title = "A one-time code is required"
 
 
+@extend_schema_field({"type": "string", "enum": ["client_credentials"]})
+class _GrantTypeField(serializers.CharField):
+    """A text, because RFC 6749 answers an unknown grant type with a code of its own."""
+
+
 class TokenRequestSerializer(bodies.Body):
     """What is asked for; a name that OAuth does not know is ignored, as RFC 6749 demands."""
 
     is_open = True
 
-    grant_type = serializers.CharField()
+    grant_type = _GrantTypeField()
     client_id = serializers.CharField(required=False)
     client_secret = serializers.CharField(required=False)
     otp = serializers.CharField(required=False, max_length=16)

@@ -34,6 +34,14 @@ class OrganizationSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+class OrganizationPageSerializer(serializers.Serializer[Any]):
+    """One page of organizations."""
+
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = OrganizationSerializer(many=True)
+
+
 class EnvironmentSerializer(serializers.Serializer[Any]):
     """A stage of a project."""
 
@@ -219,6 +227,15 @@ class ConfigView(ApiView):
         return Response(selectors.version_json(active))
 
 
+class ConfigStateView(ApiView):
+    """A write that changes which configuration is in force."""
+
+    def state(self, request: Request, **kwargs: Any) -> Any:
+        """Return what ``GET config`` answers, or None."""
+        active = configuration.find_active()
+        return None if active is None else selectors.version_json(active)
+
+
 class ConfigVersionsView(ApiView):
     """The history of the configuration."""
 
@@ -247,7 +264,7 @@ class ConfigValidateView(ApiView):
         return Response({"valid": True, "changes": configuration.difference(_content(), content)})
 
 
-class ConfigReloadView(ApiView):
+class ConfigReloadView(ConfigStateView):
     """Putting a configuration in force."""
 
     required_permission = "tenant.admin"
@@ -276,7 +293,7 @@ class ConfigReloadView(ApiView):
         return Response(selectors.version_json(active))
 
 
-class ConfigRollBackView(ApiView):
+class ConfigRollBackView(ConfigStateView):
     """The way back."""
 
     required_permission = "tenant.admin"

@@ -31,6 +31,11 @@ def find_everywhere(text: str, *, most: int = 20) -> list[Organization]:
     return list(rows[:most])
 
 
+def list_organizations() -> models.QuerySet[Organization]:
+    """Return the organization in force, as a list of one."""
+    return Organization.objects.filter(id=scope.require())
+
+
 def list_projects() -> models.QuerySet[Project]:
     """Return the projects in use."""
     rows = Project.objects.filter(tenant_id=scope.require(), archived_at__isnull=True)

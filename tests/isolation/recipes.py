@@ -6,17 +6,15 @@ left out of it. ``house`` is whose ids and names are taken; the caller may be an
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import yaml
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
-from policy.packs import format
 from tests.api.document import Operation
 from tests.isolation import world
 from tests.isolation.world import House
@@ -30,6 +28,9 @@ PATHS: dict[tuple[str, str], Recipe] = {
     ("", "project_id"): lambda house: house.has["project"],
     ("", "key_id"): lambda house: house.has["key"],
     ("", "backtest_id"): lambda house: house.has["backtest"],
+    ("", "first_id"): lambda house: house.has["backtest"],
+    ("", "second_id"): lambda house: house.has["backtest"],
+    ("backtests/", "kind"): lambda house: "flips",
     ("", "decision_id"): lambda house: house.has["decision"],
     ("", "entry_id"): lambda house: house.has["entry"],
     ("", "contract"): lambda house: house.has["contract"],
@@ -38,6 +39,9 @@ PATHS: dict[tuple[str, str], Recipe] = {
     ("contracts/", "version"): lambda house: "1.0.0",
     ("packs/", "name"): lambda house: house.has["pack"],
     ("packs/", "version"): lambda house: "0.1.0",
+    ("rulesets/", "name"): lambda house: house.has["ruleset"],
+    ("rulesets/", "version"): lambda house: "1.1.0",
+    ("rules/", "draft_id"): lambda house: house.has["draft"],
 }
 # What stands in a path where nothing is, for a caller who only wants to know whether the door opens.
 NOTHING = {"uuid": world.NOBODY, "string": "nothing"}
@@ -65,6 +69,8 @@ QUERIES: dict[tuple[str, str], Recipe] = {
     ("decisions", "confidence_max"): lambda house: 1,
     ("decisions", "id"): lambda house: house.has["decision"],
     ("decisions", "ledger"): lambda house: house.has["entry"],
+    ("rulesets/", "from"): lambda house: "1.0.0",
+    ("rulesets/", "to"): lambda house: "1.1.0",
     ("config/diff", "from"): lambda house: 1,
     ("config/diff", "to"): lambda house: 2,
     ("decisions", "from"): lambda house: "2026-01-01T00:00:00Z",
@@ -83,13 +89,8 @@ def _multipart(**parts: Any) -> tuple[bytes, str]:
     return encode_multipart(BOUNDARY, parts), MULTIPART_CONTENT
 
 
-@functools.cache
-def _archive() -> bytes:
-    return format.write_archive(world.named_pack("taken"))
-
-
 def _pack(house: House) -> tuple[bytes, str]:
-    file = io.BytesIO(_archive())
+    file = io.BytesIO(house.archive)
     file.name = "taken.zip"
     return _multipart(archive=file)
 
@@ -98,6 +99,10 @@ def _contract(house: House) -> dict[str, Any]:
     value = yaml.safe_load((FOLDER / "contracts/lending.yaml").read_text())
     rulesets = [{"name": name, "version": "0.1.0"} for name in ("lending", "lending_guards")]
     return {**value, "name": "made_here", "version": "1.0.0", "rulesets": rulesets}
+
+
+def _rules(house: House) -> str:
+    return world.RULES.format(name=house.has["ruleset"], priority=40)
 
 
 def _grant(house: House) -> dict[str, Any]:
@@ -113,9 +118,11 @@ def _object_grant(house: House) -> dict[str, Any]:
     }
 
 
+CELLS = "credit_score\tout: class\tout: reasons\n< 600\treject\tlow\n>= 600\tapprove\tfine\n"
 BODIES: dict[str, Recipe] = {
     "POST auth/token": lambda house: {"grant_type": "client_credentials", "client_secret": "dos_aaaaaaaa_b"},
     "POST backtests": lambda house: {"contract": house.has["contract"], "history": True},
+    "POST backtests/{backtest_id}/share": lambda house: {"hours": 1},
     "POST config/reload": lambda house: world.config(house.slug, 3),
     "POST config/rollback": lambda house: {"number": 1},
     "POST config/validate": lambda house: world.config(house.slug, 3),
@@ -136,6 +143,26 @@ BODIES: dict[str, Recipe] = {
     "POST rbac/objects/grant": _object_grant,
     "POST rbac/objects/revoke": lambda house: {"id": house.has["object_grant"]},
     "POST rbac/revoke": lambda house: {"id": house.has["grant"]},
+    "POST rules/coverage": lambda house: {"contract": house.has["contract"]},
+    "POST rules/lint": lambda house: {"source": _rules(house), "contract": house.has["contract"]},
+    "POST rules/rollback": lambda house: {
+        "contract": house.has["contract"],
+        "reason": "the way back is tried",
+        "confirm": house.has["contract"],
+    },
+    "POST rules/table": lambda house: {"cells": CELLS, "name": "bands", "contract": house.has["contract"]},
+    "POST rules/try": lambda house: {"contract": house.has["contract"], "input": APPROVED},
+    "PUT rulesets/{name}/draft": lambda house: {
+        "contract": house.has["contract"],
+        "text": _rules(house),
+        "revision": 1,
+    },
+    "POST rulesets/{name}/versions": lambda house: {"source": _rules(house), "base_version": "1.1.0"},
+    "POST rulesets/{name}/versions/{version}/activate": lambda house: {
+        "contract": house.has["contract"],
+        "reason": "a version is tried",
+        "confirm": house.has["contract"],
+    },
     "POST simulate/{contract}": lambda house: {"rows": [row(1)]},
 }
 
@@ -153,6 +180,15 @@ NAMED_IN_BODY: dict[tuple[str, str], Recipe] = {
         "scope_id": house.has["project"],
     },
     ("POST backtests", "contract"): lambda house: {"contract": house.has["contract"], "history": True},
+    ("POST rules/coverage", "contract"): lambda house: {"contract": house.has["contract"]},
+    ("POST rules/lint", "contract"): lambda house: {"contract": house.has["contract"]},
+    ("POST rules/table", "contract"): lambda house: {"contract": house.has["contract"]},
+    ("POST rules/try", "contract"): lambda house: {"contract": house.has["contract"]},
+    ("POST rules/try", "decision_id"): lambda house: {"decision_id": house.has["decision"], "input": None},
+    ("POST rules/rollback", "contract"): lambda house: {
+        "contract": house.has["contract"],
+        "confirm": house.has["contract"],
+    },
     ("POST consent/erase", "subject_id"): lambda house: {"subject_id": house.has["person"]},
     ("POST consent/revoke", "subject_id"): lambda house: {"subject_id": house.has["person"]},
 }
@@ -160,7 +196,14 @@ NAMED_IN_BODY: dict[tuple[str, str], Recipe] = {
 FREE_IN_BODY = {("POST rbac/grant", "subject_id")}
 
 # A person is no row: asking for one whom another organization knows finds one's own rows of that person.
-FINDS_OWN = {"GET consent/{subject_id}"}
+FINDS_OWN = {"GET consent/{subject_id}", "GET rulesets/{name}/versions"}
+# A name that anybody may give to a thing of one's own: the other's of that name is neither found nor changed.
+TAKES_NAME = {
+    "GET rulesets/{name}/drafts",
+    "PUT rulesets/{name}/draft",
+    "DELETE rulesets/{name}/draft",
+    "POST rulesets/{name}/versions",
+}
 
 
 class RecipeMissing(AssertionError):
@@ -174,15 +217,21 @@ def _recipe(table: dict[tuple[str, str], Recipe], place: str, name: str) -> Reci
     return table[max(found, key=lambda key: len(key[0]))]
 
 
-def path(operation: Operation, house: House) -> str:
-    """Return the address of an operation with the ids and names of an organization."""
+def path(operation: Operation, house: House, **query: str) -> str:
+    """Return the address of an operation with the ids and names of an organization, and what it must have."""
     place = operation.place
     for found in operation.parameters("path"):
         value = _recipe(PATHS, operation.place, found["name"])(house)
         place = place.replace("{" + found["name"] + "}", quote(str(value), safe=""))
     if "{" in place:
         raise RecipeMissing(f"{operation}: the document describes no parameter for {place}")
-    return place
+    asked = {**_required(operation, house), **query}
+    return f"{place}?{urlencode(asked)}" if asked else place
+
+
+def _required(operation: Operation, house: House) -> dict[str, str]:
+    wanted = {found["name"] for found in operation.parameters("query") if found.get("required")}
+    return {name: value for name, value in queries(operation, house).items() if name in wanted}
 
 
 def path_to_nothing(operation: Operation) -> str:
@@ -192,7 +241,8 @@ def path_to_nothing(operation: Operation) -> str:
         name = found["schema"].get("format", "string")
         _recipe(PATHS, operation.place, found["name"])
         place = place.replace("{" + found["name"] + "}", NOTHING[name])
-    return place
+    wanted = [found["name"] for found in operation.parameters("query") if found.get("required")]
+    return f"{place}?{urlencode(dict.fromkeys(wanted, 'nothing'))}" if wanted else place
 
 
 def queries(operation: Operation, house: House) -> dict[str, str]:

@@ -147,12 +147,16 @@ class TestOtherOrganization:
         victim, stranger = houses
         before = world.counts(victim)
         place = recipes.path(operation, victim)
-        answer = stranger.call("owner", operation.verb, place, **recipes.body(operation, victim))
-        if str(operation) in recipes.FINDS_OWN:
+        asked = recipes.body(operation, victim)
+        with world.rehearsed():
+            answer = stranger.call("owner", operation.verb, place, **asked)
+        if str(operation) in recipes.TAKES_NAME:
+            assert answer.status_code in {200, 201, 204}, answer.content
+        elif str(operation) in recipes.FINDS_OWN:
             assert (answer.status_code, answer.json()["results"]) == (200, [])
         else:
             _refused(answer, 404)
-        _silent(answer, victim, said=place)
+        _silent(answer, victim, said=f"{place} {asked}")
         assert world.counts(victim) == before
 
     @pytest.mark.parametrize(
@@ -171,20 +175,21 @@ class TestOtherOrganization:
     @pytest.mark.parametrize("operation", [found for found in ALL if found.verb == "GET"], ids=str)
     def test_finds_nothing_by_its_filters(self, operation: Operation, houses: list[House]) -> None:
         victim, stranger = houses
-        place, asked = recipes.path(operation, stranger), recipes.queries(operation, victim)
+        asked = recipes.queries(operation, victim)
         rows = {"cursor": base64.b64encode(f"p={victim.has['decision']}".encode()).decode()}
         plain = {name: value for name, value in asked.items() if value not in victim.has.values()}
         for query in (asked, plain, {**plain, **rows}):
-            answer = stranger.call("owner", "GET", f"{place}?{urlencode(query)}")
+            answer = stranger.call("owner", "GET", recipes.path(operation, stranger, **query))
             assert answer.status_code in {200, 404, 409, 422}, answer.content
             _silent(answer, victim, said=urlencode(query))
 
     @pytest.mark.parametrize("operation", [found for found in ALL if found.verb == "GET"], ids=str)
     def test_sees_its_own(self, operation: Operation, houses: list[House]) -> None:
         for house in houses:
-            place = recipes.path(operation, house)
-            answer = house.call("owner", "GET", f"{place}?{urlencode(recipes.queries(operation, house))}")
-            assert answer.status_code == 200, answer.content
+            place = recipes.path(operation, house, **recipes.queries(operation, house))
+            answer = house.call("owner", "GET", place)
+            # An evaluation without a baseline has no list of what flips.
+            assert answer.status_code == (409 if operation.name == "backtests_download" else 200)
 
 
 @each_closed

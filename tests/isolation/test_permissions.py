@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import connections
 
 from decisionos.urls import api_routes
 from tests.api.document import Operation, operations
@@ -34,18 +32,6 @@ HEAD = """\
 """
 
 
-class Undone(Exception):
-    """Ends a rehearsal."""
-
-
-@contextlib.contextmanager
-def rehearsed() -> Iterator[None]:
-    """Undo whatever is done inside."""
-    with contextlib.suppress(Undone), transaction.atomic():
-        yield
-        raise Undone
-
-
 def _permission(operation: Operation) -> str:
     for route in api_routes():
         view: Any = getattr(route.callback, "view_class", None) or getattr(route.callback, "cls", None)
@@ -61,7 +47,7 @@ def _permission(operation: Operation) -> str:
 
 def _opens(operation: Operation, house: House, role: str) -> bool:
     """Return whether a role may; the address is of nothing, so that little happens, and that is undone."""
-    with rehearsed():
+    with world.rehearsed():
         answer = house.call(
             role, operation.verb, recipes.path_to_nothing(operation), **recipes.body(operation, house)
         )
@@ -95,7 +81,7 @@ class TestTable:
 
     def test_is_what_is_observed(self, observed: dict[str, tuple[str, str]]) -> None:
         if os.environ.get("DOS_WRITE_SNAPSHOTS"):
-            wide = max(map(len, observed)) + 3
+            wide = 64
             lines = []
             for name, (permission, marks) in observed.items():
                 verb, place = name.split()

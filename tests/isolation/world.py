@@ -9,12 +9,12 @@ import functools
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
-from django.db import connections
+from django.db import connections, transaction
 from django.http import HttpResponse
 from django.test import Client
 
@@ -28,11 +28,14 @@ from policy.decisions.contracts import services as contracts
 from policy.decisions.models import Backtest, ContractVersion
 from policy.packs import format
 from policy.packs import services as packs
+from policy.rules import drafts
+from policy.rules import services as rules
 from tenancy.access import objects, registry
 from tenancy.access import services as access
 from tenancy.identity import keys
 from tenancy.identity import services as identity
 from tenancy.identity.enums import KeyKind
+from tenancy.identity.models import ApiKey
 from tenancy.organizations import configuration
 from tenancy.organizations import services as organizations
 from tenancy.organizations.models import Project
@@ -52,6 +55,7 @@ class House:
     tenant: uuid.UUID
     keys: dict[str, str] = field(default_factory=dict)
     has: dict[str, str] = field(default_factory=dict)
+    archive: bytes = b""
 
     def call(self, role: str, verb: str, place: str, **more: Any) -> HttpResponse:
         """Call the API with the key of a role."""
@@ -76,6 +80,18 @@ TABLES = {
     for model in isolation.tenant_models()
     if any(each.name == "id" for each in model._meta.get_fields())
 }
+
+
+class Undone(Exception):
+    """Ends a rehearsal."""
+
+
+@contextmanager
+def rehearsed() -> Iterator[None]:
+    """Undo whatever is done inside."""
+    with suppress(Undone), transaction.atomic():
+        yield
+        raise Undone
 
 
 @functools.cache
@@ -184,6 +200,45 @@ def _policies(house: House) -> None:
             contracts.save_contract(value=value, actor="setup")
             contracts.activate_contract(name=contract, version=version, actor="setup", now=now)
     house.has |= {"pack": pack, "contract": contract}
+    house.archive = format.write_archive(named_pack("taken"))
+
+
+RULES = """\
+name: {name}
+description: One rule.
+rules:
+  - name: approve_all
+    when: credit_score >= 300
+    priority: {priority}
+    action: {{class: approve, reasons: [score_is_given], confidence: 0.5}}
+"""
+
+
+def _rules(house: House) -> None:
+    name = f"{house.slug}_rules"
+    for version, priority in (("1.0.0", 10), ("1.1.0", 20)):
+        with scope.tenant_scope(house.tenant):
+            rules.save_version(
+                name=name,
+                source=RULES.format(name=name, priority=priority),
+                contract="",
+                version=version,
+                base_version=None,
+                note="",
+                actor="setup",
+            )
+    with scope.tenant_scope(house.tenant):
+        owner = ApiKey.objects.get(name=f"owner of {house.slug}")
+        draft = drafts.save_draft(
+            contract=house.has["contract"],
+            ruleset=name,
+            author=f"key:{owner.id}",
+            text=RULES.format(name=name, priority=30),
+            base_version="1.1.0",
+            revision=0,
+            now=clock.now(),
+        )
+    house.has |= {"ruleset": name, "draft": str(draft.id)}
 
 
 def _decisions(house: House) -> None:
@@ -217,6 +272,7 @@ def build(slug: str) -> House:
             source = yaml.safe_dump(config(slug, retries))
             configuration.reload(source=source, author="setup", now=clock.now())
     _policies(house)
+    _rules(house)
     _decisions(house)
     sealing.seal_pending(house.tenant)
     made = house.call(

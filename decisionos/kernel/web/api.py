@@ -179,8 +179,8 @@ class ApiView(APIView):
     def _act(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         method = (request.method or "").lower()
         handler = getattr(self, method, self.http_method_not_allowed)
-        if method not in self.http_method_names:
-            handler = self.http_method_not_allowed
+        if method not in self.http_method_names or handler == self.http_method_not_allowed:
+            return self.http_method_not_allowed(request, *args, **kwargs)
         key = request.headers.get("Idempotency-Key")
         if key is None or request.method not in WRITES or not self.is_idempotent:
             return self._act_on_state(handler, request, *args, **kwargs)

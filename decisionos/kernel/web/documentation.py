@@ -30,12 +30,19 @@ REFUSALS = {
     503: "Something that this needs does not answer.",
 }
 _PAGE = {"next", "previous", "results"}
-_IDEMPOTENCY = OpenApiParameter(
-    "Idempotency-Key",
-    {"type": "string", "maxLength": 255, "pattern": r"^[\x20-\x7e]*$"},
-    OpenApiParameter.HEADER,
-    description="A repetition with the same key and body gets the first answer again, and has no effect.",
-)
+
+
+def idempotency(most: int) -> OpenApiParameter:
+    """Return the description of the Idempotency-Key, of at most so many characters."""
+    return OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "minLength": 1, "maxLength": most, "pattern": r"^[!-~]([ -~]*[!-~])?$"},
+        OpenApiParameter.HEADER,
+        description="A repetition with the same key and body gets the first answer again, and has no effect.",
+    )
+
+
+_IDEMPOTENCY = idempotency(255)
 _IF_MATCH = OpenApiParameter(
     "If-Match",
     OpenApiTypes.STR,
@@ -102,6 +109,9 @@ class OperationSchema(AutoSchema):
         keyed = [_IDEMPOTENCY] if self._base.is_idempotent else []
         return [*keyed, _IF_MATCH] if self._base.has_state(self.method) else keyed
 
+    def _get_paginator(self) -> None:
+        """Say that no answer becomes a page by itself: each page names its own shape."""
+
     def _is_page(self) -> bool:
         found = self.get_response_serializers()
         fields: Any = getattr(found() if isinstance(found, type) else found, "fields", {})
@@ -137,6 +147,10 @@ class OperationSchema(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        # An open body is a standard's own, where a name without a value counts as left out.
         if isinstance(serializer, bodies.Body) and not serializer.is_open:
             schema["additionalProperties"] = False
+            for name, field in serializer.fields.items():
+                if isinstance(field, serializers.CharField) and not field.allow_blank:
+                    schema["properties"][name].setdefault("minLength", 1)
         return schema

@@ -1,6 +1,6 @@
 """ETag, If-None-Match and If-Match (RFC 9110): read once, and never overwrite what one has not seen.
 
-What must stay true: a tag names the bytes of a representation; two writers who both name a tag are taken one
+What must stay true: a tag names what a representation says; two writers who both name a tag are taken one
 after the other; a condition that cannot be checked is refused, never ignored.
 """
 
@@ -10,6 +10,7 @@ import hashlib
 import re
 from typing import Any
 
+import orjson
 from django.db import connection
 from rest_framework.renderers import JSONRenderer
 
@@ -31,7 +32,9 @@ class PreconditionFailed(errors.DosError):
 def tag_of(data: Any) -> str:
     """Return the tag of a representation."""
     rendered: bytes = JSONRenderer().render(data)
-    return f'"{hashlib.sha256(rendered).hexdigest()[:32]}"'
+    # The order of an object's names means nothing, and the database keeps its own.
+    ordered = orjson.dumps(orjson.loads(rendered or b"null"), option=orjson.OPT_SORT_KEYS)
+    return f'"{hashlib.sha256(ordered).hexdigest()[:32]}"'
 
 
 def _tags(header: str) -> set[tuple[bool, str]]:

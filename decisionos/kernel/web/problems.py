@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any
 
 import orjson
@@ -11,7 +10,6 @@ from django.core import exceptions as django_exceptions
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
-from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -148,26 +146,3 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
 def is_for_programs(request: HttpRequest) -> bool:
     """Return whether the one who asks is a program, which reads problem documents and no pages."""
     return request.path.startswith(("/api/", "/t/"))
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what Django refused before any view: a host, a form, a header."""
-    return response(exception) if is_for_programs(request) else defaults.bad_request(request, exception)
-
-
-def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what a middleware forbade."""
-    return response(exception) if is_for_programs(request) else defaults.permission_denied(request, exception)
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer an address that nothing stands at."""
-    return response(exception) if is_for_programs(request) else defaults.page_not_found(request, exception)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer what broke outside of any view; a database that is down says so."""
-    broken = sys.exc_info()[1]
-    if broken is not None and is_for_programs(request):
-        return response(broken)
-    return defaults.server_error(request)

@@ -15,6 +15,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from decisionos.kernel import errors
 from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
 from policy.decisions import selectors, serializers
@@ -72,17 +73,15 @@ class BacktestListView(ApiView):
     @extend_schema(
         operation_id="backtests_request",
         request={
-            "multipart/form-data": shapes.AskSerializer,
-            "application/json": shapes.AskSerializer,
+            "multipart/form-data": shapes.BacktestRequestSerializer,
+            "application/json": shapes.BacktestRequestSerializer,
         },
         responses={202: serializers.BacktestSerializer},
         tags=["backtests"],
     )
     def post(self, request: Request) -> Response:
         """Ask for an evaluation over a file, or over the decisions already made."""
-        asked = shapes.AskSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        given = bodies.read(request, shapes.BacktestRequestSerializer)
         upload = given.get("rows")
         source = services.HISTORY
         if not given["history"]:
@@ -148,8 +147,12 @@ class BacktestReportView(ApiView):
     )
     def get(self, request: Request, backtest_id: uuid.UUID) -> Any:
         """Return the report as JSON, or as one HTML page."""
+        form = request.query_params.get("as", "json")
+        if form not in {"json", "html"}:
+            told = {"pointer": "/as", "message": "must be json or html"}
+            raise errors.Invalid("A parameter is not acceptable.", errors=[told])
         row = services.get_report(backtest_id=backtest_id)
-        if request.query_params.get("as") != "html":
+        if form == "json":
             return Response(row.report)
         return report.response(row.report or {})
 
@@ -182,7 +185,6 @@ class BacktestShareView(ApiView):
     """Links to a report for people without a key."""
 
     required_permission = "decision.simulate"
-    is_idempotent = False
 
     @extend_schema(
         operation_id="backtests_share",
@@ -192,10 +194,9 @@ class BacktestShareView(ApiView):
     )
     def post(self, request: Request, backtest_id: uuid.UUID) -> Response:
         """Make a link that opens the report for a while."""
-        asked = shapes.ShareSerializer(data=request.data or {})
-        asked.is_valid(raise_exception=True)
+        hours = bodies.read(request, shapes.ShareSerializer)["hours"]
         services.get_report(backtest_id=backtest_id)
-        lives = timedelta(hours=asked.validated_data["hours"])
+        lives = timedelta(hours=hours)
         actor = str(getattr(request.auth, "actor", ""))
         token = sharing.share(backtest_id=backtest_id, lives=lives, actor=actor)
         return Response({"path": f"/shared/backtests/{token}"}, status=201)

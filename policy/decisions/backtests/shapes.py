@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from decisionos.kernel.web import bodies
 from policy.decisions.serializers import BacktestAskSerializer, Base
 
 
-class AskSerializer(BacktestAskSerializer):
+class BacktestRequestSerializer(BacktestAskSerializer):
     """What to evaluate: a file, or the decisions already made in a window of time."""
 
     mapping = serializers.CharField(
@@ -23,7 +24,7 @@ class AskSerializer(BacktestAskSerializer):
     end = serializers.DateTimeField(required=False, help_text="moment before which the history ends")
 
 
-class ShareSerializer(Base):
+class ShareSerializer(bodies.Body):
     """How long a link lives."""
 
     hours = serializers.IntegerField(required=False, default=72, min_value=1, max_value=720)
