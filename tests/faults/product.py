@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -175,13 +176,10 @@ class Product:
                 found.append(int(path.name))
         return found
 
-    def database_processes(self) -> list[int]:
-        """Return the database server's processes, the one that starts the others first."""
+    def database(self) -> int:
+        """Return the database server's first process, which starts the others."""
         (parent,) = self.children("bin/postgres -D")
-        listed = subprocess.run(
-            ["ps", "--ppid", str(parent), "-o", "pid="], capture_output=True, text=True, check=False
-        )
-        return [parent, *map(int, listed.stdout.split())]
+        return parent
 
     def stop(self) -> None:
         """Ctrl-C, and wait."""
@@ -190,17 +188,29 @@ class Product:
             self.process.wait(PATIENCE)
 
 
+def children_of(process: int) -> list[int]:
+    """Return the processes that a process started."""
+    listed = subprocess.run(
+        ["ps", "--ppid", str(process), "-o", "pid="], capture_output=True, text=True, check=False
+    )
+    return [int(pid) for pid in listed.stdout.split()]
+
+
 class Frozen:
-    """Processes that stand still within the block, and go on after it."""
+    """Processes and their children that stand still within the block, and go on after it."""
 
     def __init__(self, processes: Iterable[int]) -> None:
         self.processes = list(processes)
         assert self.processes
 
     def __enter__(self) -> None:
+        # Parents first: what stands still starts no child that would be missed.
         for process in self.processes:
-            os.kill(process, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGSTOP)
+            self.processes += [child for child in children_of(process) if child not in self.processes]
 
     def __exit__(self, *exc: object) -> None:
         for process in self.processes:
-            os.kill(process, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)

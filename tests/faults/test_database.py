@@ -34,7 +34,7 @@ class TestFrozen:
     ) -> None:
         web = product.children("granian")
         answers: list[Answer] = []
-        with Frozen(product.database_processes()):
+        with Frozen([product.database()]):
             # More at once than the web process has threads: the last of them wait for the first.
             crowd = [threading.Thread(target=lambda: answers.append(product.decide())) for _ in range(8)]
             for one in crowd:
@@ -50,7 +50,7 @@ class TestFrozen:
         assert product.children("granian") == web
 
     def test_leaves_the_health_probe_alone(self, product: Product) -> None:
-        with Frozen(product.database_processes()):
+        with Frozen([product.database()]):
             assert product.call("/healthz", method="GET").status == 200
 
 
@@ -59,7 +59,7 @@ class TestKilled:
 
     def test_is_told_in_time_and_is_over_by_itself(self, product: Product) -> None:
         web = product.children("granian")
-        os.kill(product.database_processes()[0], signal.SIGKILL)
+        os.kill(product.database(), signal.SIGKILL)
         refused = 0
         for _ in range(50):
             answer = product.decide()
