@@ -23,7 +23,7 @@ from policy.decisions.models import Backtest
 from policy.rules import people
 
 PERMISSION = "decision.simulate"
-SHOWN_FLIPS, SHOWN_BAD = 50, 20
+SHOWN_FLIPS, SHOWN_BAD = 20, 20
 HOURS = (24, 72, 168, 720)
 WAITING = (BacktestState.QUEUED, BacktestState.RUNNING)
 

@@ -13,6 +13,8 @@ from policy.decisions.backtests import services
 from policy.decisions.contracts import document, selectors
 from policy.decisions.contracts import services as contracts
 from policy.decisions.models import Backtest, ContractVersion
+from policy.rules import selectors as rules
+from policy.rules.services import save_ruleset_version
 from tests.policy.decisions.test_api import House
 
 HEAD = "credit_score,dti,income_verified,label"
@@ -21,13 +23,18 @@ GOOD_ROWS = f"{HEAD}\n530,0.3,true,0\n720,0.3,true,1\n640,0.44,false,0\n"
 
 @pytest.fixture
 def house() -> House:
-    """Return an organization with a second version of its contract beside the one in force."""
+    """Return an organization with two more versions of its contract: one decides alike, one is stricter."""
     made = House()
     with scope.tenant_scope(made.tenant):
         first = ContractVersion.objects.get(name="lending")
         value = selectors.document_of(first).as_json()
         checked = {**value, "version": "1.1.0", "checklist": {"review": ["identity"]}}
         contracts.save_contract(value=document.parse(checked), actor="t")
+        source = rules.get_version(name="lending", version=value["rulesets"][0]["version"]).source
+        save_ruleset_version(source=source.replace("< 550", "< 650"), version="9.0.0")
+        strict = [{"name": "lending", "version": "9.0.0"}, *value["rulesets"][1:]]
+        stricter = {**value, "version": "1.2.0", "rulesets": strict}
+        contracts.save_contract(value=document.parse(stricter), actor="t")
     return made
 
 

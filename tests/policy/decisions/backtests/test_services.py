@@ -177,11 +177,14 @@ class TestBadRows:
 
 class TestFlips:
     def test_can_be_downloaded_whole(self, house: House, ask: Ask, run: Act) -> None:
-        row = run(ask(baseline="1.0.0", version="1.1.0"))
+        row = run(ask(baseline="1.0.0", version="1.2.0"))
         with scope.tenant_scope(house.tenant):
             content = services.get_download(backtest_id=row.id, kind="flips").decode()
-        assert content.startswith("row,before,after,rules_before,rules_after,label\n")
-        assert len(content.splitlines()) == 1 + row.report["comparison"]["flipped"]
+        assert content.splitlines() == [
+            "row,before,after,rules_before,rules_after,label",
+            '3,review,reject,"review_missing_docs, review_borderline",reject_low_credit,0',
+        ]
+        assert row.report["comparison"]["flipped"] == 1
 
     def test_are_not_there_without_a_second_version(self, house: House, ask: Ask, run: Act) -> None:
         row = run(ask())
@@ -225,13 +228,15 @@ class TestHistory:
         assert list(history.History(house.tenant, "other").blocks()) == []
 
     def test_tells_which_decision_a_row_was(self, house: House, ask: Ask, run: Act) -> None:
-        first = house.decide({**APPROVED, "credit_score": 650}).json()["decision_id"]
-        row = run(ask(source="history", content=None, baseline="1.0.0", version="1.1.0", file_name=""))
+        house.decide(APPROVED)
+        flips = house.decide(REVIEWED).json()["decision_id"]
+        row = run(ask(source="history", content=None, baseline="1.0.0", version="1.2.0"))
         assert row.state == "done", row.error
+        assert row.report["comparison"]["flips"][0]["decision_id"] == flips
         with scope.tenant_scope(house.tenant):
-            head = services.get_download(backtest_id=row.id, kind="flips").decode().splitlines()[0]
-        assert head.startswith("row,decision_id,")
-        assert first
+            lines = services.get_download(backtest_id=row.id, kind="flips").decode().splitlines()
+        assert lines[0].startswith("row,decision_id,")
+        assert lines[1].startswith(f"2,{flips},review,reject,")
 
     def test_says_so_where_a_reader_dies(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(history, "FEW", 1)

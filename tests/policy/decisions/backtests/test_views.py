@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import celery
 import orjson
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from kombu.exceptions import OperationalError
 
 from decisionos.kernel.ledger.models import Entry
 from decisionos.kernel.tenants import scope
@@ -18,7 +20,7 @@ from policy.decisions.models import Backtest
 from tests.people import person
 from tests.policy.decisions.backtests.conftest import GOOD_ROWS, HEAD
 from tests.policy.decisions.test_api import House
-from tests.policy.lending import APPROVED, REJECTED
+from tests.policy.lending import REVIEWED
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "platform"])
 Ask = Callable[..., Backtest]
@@ -201,8 +203,14 @@ class TestProgress:
         run(row)
         assert admin.get(f"/backtests/{row.id}", where, headers=headers)["HX-Refresh"] == "true"
 
-    def test_says_that_the_queue_is_away(self, house: House, admin: Client, ask: Ask) -> None:
-        row = ask()  # no broker runs in the tests
+    def test_says_that_the_queue_is_away(
+        self, house: House, admin: Client, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fails(*_given: Any, **_more: Any) -> None:
+            raise OperationalError("Connection refused")
+
+        monkeypatch.setattr(celery.current_app, "send_task", fails)
+        row = ask()
         assert queue.UNREACHABLE in text_of(admin.get(f"/backtests/{row.id}"))
         assert queue.UNREACHABLE in text_of(admin.get("/console/tray"))
 
@@ -243,24 +251,12 @@ class TestReport:
         )
 
     def test_leads_from_a_flip_to_its_decision(self, house: House, admin: Client, ask: Ask, run: Act) -> None:
-        made = house.decide(APPROVED).json()["decision_id"]
-        house.decide(REJECTED)
-        row = run(ask(source="history", content=None))
-        with scope.tenant_scope(house.tenant):
-            held: Any = Backtest.objects.get(id=row.id)
-            flip = {"row": 1, "before": "review", "after": "approve", "why": "a → b", "label": None}
-            metrics = held.report["metrics"]
-            rates = ("reject_precision", "recall", "review_rate", "approval_rate", "bad_rate_of_approved")
-            held.report["comparison"] = {
-                "version": "0.9.0",
-                "metrics": metrics,
-                "flipped": 1,
-                "flips": [{**flip, "decision_id": made}],
-                "pairs": [{"before": "review", "after": "approve", "count": 1}],
-                "difference": dict.fromkeys(rates, None),
-            }
-            held.save(update_fields=["report"])
-        assert f'href="/decisions/{made}"' in admin.get(f"/backtests/{row.id}").content.decode()
+        made = house.decide(REVIEWED).json()["decision_id"]
+        row = run(ask(source="history", content=None, baseline="1.0.0", version="1.2.0"))
+        page = admin.get(f"/backtests/{row.id}")
+        assert f'href="/decisions/{made}"' in page.content.decode()
+        assert "review_missing_docs, review_borderline → reject_low_credit" in text_of(page)
+        assert "before 100.0 % · −100.0 points" in text_of(page)
 
     def test_can_be_downloaded_in_every_form(self, house: House, admin: Client, ask: Ask, run: Act) -> None:
         row = run(ask(GOOD_ROWS + "700,9,true,1\n", baseline="1.1.0"))
