@@ -20,6 +20,7 @@ from policy.rules.checking import check
 from policy.rules.models import RulesetDraft, RulesetVersion
 from tenancy.access import services as access
 from tenancy.identity import services as identity
+from tests import budgets
 from tests.tenancy import cast
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +158,39 @@ class TestPages:
         assert "Ann admin is writing too" in house.client("owner").get(
             "/rules/sets/lending/edit?contract=lending"
         ).content.decode().replace("\n", " ")
+
+
+BUDGETED = {
+    "rules": PAGES[0],
+    "rules-contract": PAGES[1],
+    "ruleset": PAGES[3],
+    "ruleset-edit": PAGES[5],
+    "ruleset-activate": PAGES[6],
+}
+
+
+class TestBudgets:
+    @pytest.mark.parametrize("name", BUDGETED)
+    def test_hold_however_many_versions_and_drafts_there_are(self, house: House, name: str) -> None:
+        client = house.client()
+        with scope.tenant_scope(house.tenant):
+            for number in range(12):
+                text = LENDING.replace("550", str(500 + number))
+                services.save_ruleset_version(
+                    source=text, version=f"1.0.{number}", created_by=f"user:{number}"
+                )
+                drafts.save_draft(
+                    contract="lending",
+                    ruleset="lending",
+                    author=f"user:{number}",
+                    text=text,
+                    base_version="0.1.0",
+                    revision=0,
+                    now=clock.now(),
+                )
+        client.get(BUDGETED[name])
+        with budgets.within_budget(name):
+            assert client.get(BUDGETED[name]).status_code == 200
 
 
 class TestNew:
