@@ -56,6 +56,15 @@ class DosModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return ""
 
     @property
+    def secret_fields(self) -> list[str]:
+        """Return the fields that are never shown."""
+        return [
+            field.name
+            for field in self.opts.fields
+            if field.name in SECRETS or isinstance(field, SECRET_FIELDS)
+        ]
+
+    @property
     def media(self) -> Media:
         """Return the scripts of a form; a page that is only looked at needs none of Django's."""
         return super().media if self.formfield_overrides or self.is_edited_here else Media()
@@ -71,7 +80,8 @@ class DosModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> Any:
         """Return the rows of the organization in force, or the visited one's on the platform's connection."""
         visit: visits.Visit | None = getattr(request, "platform_visit", None)
-        rows: Any = super().get_queryset(request)
+        # What is never shown is never fetched either: a sealed upload can have a hundred megabytes.
+        rows: Any = super().get_queryset(request).defer(*self.secret_fields)
         if visit is None or not self.tenant_column:
             return rows
         return rows.using(visits.CONNECTION).filter(**{self.tenant_column: visit.organization.id})
@@ -157,12 +167,7 @@ class DosModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # --- one record -------------------------------------------------------------------------------------
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what is secret, whatever the class says."""
-        secret = {
-            field.name
-            for field in self.opts.fields
-            if field.name in SECRETS or isinstance(field, SECRET_FIELDS)
-        }
-        return [*(super().get_exclude(request, obj) or ()), *sorted(secret)]
+        return [*(super().get_exclude(request, obj) or ()), *self.secret_fields]
 
     def get_autocomplete_fields(self, request: HttpRequest) -> Any:
         """Let every relation to a searchable list be searched rather than listed."""

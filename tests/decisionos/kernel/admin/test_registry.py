@@ -71,6 +71,9 @@ class TestEveryClass:
         owner.get(address)
         _answer, asked = queries(owner, address)
         assert len(asked) <= BUDGETS["list"], "\n".join(asked)
+        own = [sql for sql in asked if f'FROM "{model._meta.db_table}"' in sql and "COUNT" not in sql]
+        for name in shown(model).secret_fields if model._meta.label != "tenancy_identity.User" else ():
+            assert not [sql for sql in own if f'"{model._meta.db_table}"."{name}"' in sql], name
 
     def test_opens_a_record_or_says_there_is_none(
         self, owner: Client, houses: list[world.House], model: type[models.Model]
