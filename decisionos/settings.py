@@ -51,6 +51,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_AGE = 12 * 3600
+PASSWORD_RESET_TIMEOUT = 3600
+OTP_TOTP_ISSUER = "DecisionOS"
 X_FRAME_OPTIONS = "DENY"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -138,6 +140,7 @@ MIDDLEWARE = [
     "decisionos.kernel.web.pages.CsrfViewMiddleware",
     "decisionos.kernel.web.pages.AuthenticationMiddleware",
     "decisionos.kernel.web.pages.OTPMiddleware",
+    "tenancy.identity.middleware.SessionWatchMiddleware",
     "decisionos.kernel.web.pages.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "decisionos.kernel.tenants.middleware.PageScopeMiddleware",
@@ -279,6 +282,18 @@ LOCALE_PATHS = [DOS_LOCALE_DIR / path.name for path in sorted((BASE_DIR / "local
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+
+# --- mail: files under the data folder until a server is named --------------------------------------------
+_SMTP = env.text("DOS_SMTP_URL")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _SMTP else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = str(DOS_DATA_DIR / "mail")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DOS_MAIL_FROM", "DecisionOS <no-reply@localhost>")
+if _SMTP:
+    _mail = env.mail(_SMTP)
+    EMAIL_HOST, EMAIL_PORT = _mail["host"], _mail["port"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["user"], _mail["password"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["starttls"], _mail["tls"]
 
 # --- API --------------------------------------------------------------------------------------------
 DOS_MAX_BODY_BYTES = env.number("DOS_MAX_BODY_BYTES", 1_000_000, least=1_000)

@@ -19,7 +19,7 @@ from decisionos.kernel.web import addresses
 from tenancy.access import services as access
 from tenancy.access import sessions
 from tenancy.access.enums import SubjectKind
-from tenancy.identity import keys, tokens
+from tenancy.identity import keys, second_factor, tokens
 from tenancy.organizations import configuration, selectors
 from tenancy.organizations import services as organizing
 
@@ -43,6 +43,13 @@ class ForgeryRefused(errors.Denied):
 
     code = "csrf_refused"
     title = "The request does not carry its session's token"
+
+
+class SecondFactorDue(errors.Unauthenticated):
+    """The person has signed in by halves."""
+
+    code = "second_factor_required"
+    title = "The second factor was not shown"
 
 
 class AddressRefused(errors.Denied):
@@ -134,6 +141,8 @@ def _person(request: HttpRequest) -> access.Subject | None:
     tenant = sessions.organization_of(request)
     if tenant is None:
         return None
+    if second_factor.step_of(request.user):
+        raise SecondFactorDue("Show the second factor of this account, or enrol one, at the sign-in page.")
     _check_forgery(request)
     identifier = uuid.UUID(str(request.user.pk))
     slug = _slug(tenant)

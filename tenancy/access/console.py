@@ -6,11 +6,11 @@ another place is checked against the memberships and stands in the ledger of the
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import uuid
 from typing import Any
 
-import django_otp
 from django.db import Error
 from django.http import HttpRequest
 
@@ -23,6 +23,7 @@ from decisionos.kernel.web import addresses
 from tenancy.access import authentication, mapping, registry, rules, sessions
 from tenancy.access import services as access
 from tenancy.access.enums import SubjectKind
+from tenancy.identity import second_factor
 from tenancy.identity import services as identity
 from tenancy.organizations import selectors
 from tenancy.organizations.enums import EnvironmentKind
@@ -98,11 +99,8 @@ class Door:
     """People of this installation."""
 
     def second_factor_due(self, request: HttpRequest) -> bool:
-        """Return whether a second factor was enrolled and not shown in this session."""
-        user: Any = request.user
-        if not user.is_authenticated or user.is_verified():
-            return False
-        return bool(django_otp.user_has_device(user))
+        """Return whether a second factor is still to be shown in this session, or to be enrolled."""
+        return request.user.is_authenticated and bool(second_factor.step_of(request.user))
 
     def subject_of(self, request: HttpRequest) -> access.Subject | None:
         """Return the person in the organization of the session; refuses an address that is not allowed."""
@@ -116,7 +114,11 @@ class Door:
     def place_of(self, request: HttpRequest) -> questions.Place:
         """Return where the person works now."""
         session = request.session
-        return _pick(_organization(), str(session.get("project", "")), str(session.get("environment", "")))
+        user: Any = request.user
+        organization = _organization()
+        if user.time_zone:
+            organization = dataclasses.replace(organization, time_zone=user.time_zone)
+        return _pick(organization, str(session.get("project", "")), str(session.get("environment", "")))
 
     def organizations(self, request: HttpRequest) -> list[questions.Organization]:
         """Return every organization of the person; each is read in its own scope."""

@@ -10,7 +10,7 @@ from decisionos.kernel import clock
 from decisionos.kernel.admin.actions import reasoned
 from decisionos.kernel.admin.base import DosModelAdmin, ReadOnlyAdmin, TenantModelAdmin
 from tenancy.identity import keys
-from tenancy.identity.models import ApiKey, Membership, User
+from tenancy.identity.models import ApiKey, Membership, SignIn, SignInFailure, User
 
 
 @admin.register(User)
@@ -57,3 +57,20 @@ class ApiKeyAdmin(ReadOnlyAdmin, TenantModelAdmin):
     def revoke(self, request: HttpRequest, row: ApiKey) -> None:
         """End a key through the service, which records it."""
         keys.revoke_key(key_id=row.id, now=clock.now())
+
+
+@admin.register(SignIn)
+class SignInAdmin(ReadOnlyAdmin, DosModelAdmin):
+    """Where people are signed in; the session's key is not shown."""
+
+    list_display = ("user", "device", "address", "created_at", "last_seen_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    fields = ("user", "device", "address", "created_at", "last_seen_at")
+
+
+@admin.register(SignInFailure)
+class SignInFailureAdmin(ReadOnlyAdmin, DosModelAdmin):
+    """Accounts and addresses that failed to sign in of late, by hash."""
+
+    list_display = ("scope", "failures", "first_at")

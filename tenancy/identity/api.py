@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import path
-from django_otp import match_token, user_has_device
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -25,7 +24,7 @@ from decisionos.kernel import clock, errors
 from decisionos.kernel.keys import services as signing
 from decisionos.kernel.web import bodies
 from decisionos.kernel.web.api import ApiView
-from tenancy.identity import keys, tokens
+from tenancy.identity import keys, second_factor, tokens
 from tenancy.identity.models import User
 from tenancy.organizations import services as organizing
 
@@ -100,9 +99,9 @@ def _credential(request: Request, wanted: dict[str, Any]) -> str:
 
 def _check_second_factor(known: keys.KnownKey, otp: str) -> None:
     user = User.objects.filter(id=known.user_id).first() if known.user_id else None
-    if user is None or not user_has_device(user, confirmed=True):
+    if user is None or not second_factor.has_one(user):
         return
-    if not otp or match_token(user, otp) is None:
+    if not otp or second_factor.match(user, otp) is None:
         raise SecondFactorRequired("Send the code of your authenticator as otp.")
 
 

@@ -1,4 +1,4 @@
-"""A person, their membership of an organization, and keys for programs."""
+"""A person, their membership of an organization, where they are signed in, and keys for programs."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=200, blank=True, default="")
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    language = models.CharField(max_length=8, blank=True, default="")
+    time_zone = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     USERNAME_FIELD = "email"
@@ -55,6 +57,33 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_username(self) -> str:
         """Return the e-mail address."""
         return self.email
+
+
+class SignIn(models.Model):
+    """A place where a person is signed in. Deleting its session ends it at the next request."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    session_key = models.CharField(max_length=40, unique=True, editable=False)
+    device = models.CharField(max_length=120, blank=True, default="")
+    address = models.CharField(max_length=45, blank=True, default="")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    last_seen_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.device} · {self.address}"
+
+
+class SignInFailure(models.Model):
+    """How often signing in failed of late, for an account or from an address; known by a hash only."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    scope = models.CharField(max_length=80, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    first_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.scope.partition(':')[0]}: {self.failures}"
 
 
 class Membership(TenantModel):

@@ -77,3 +77,10 @@ def list_belongings(user_id: uuid.UUID) -> list[Belonging]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM tenancy_identity_memberships_of(%s)", [user_id])
         return [Belonging(*row) for row in cursor.fetchall()]
+
+
+def change_profile(*, user: User, name: str = "", language: str = "", time_zone: str = "") -> User:
+    """Keep how a person is called and reads. Safe to repeat."""
+    user.name, user.language, user.time_zone = name.strip(), language, time_zone
+    user.save(update_fields=["name", "language", "time_zone"])
+    return user

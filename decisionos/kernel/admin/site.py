@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from decisionos.kernel.admin import face
+from decisionos.kernel.admin import face, gate
 
 
-class DosAdminSite(face.AdminFace):
+class DosAdminSite(gate.Gate, face.AdminFace):
     """DecisionOS' admin: staff only, under the product's name."""
 
     site_header = "DecisionOS"

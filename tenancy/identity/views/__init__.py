@@ -1,0 +1,1 @@
+"""Pages of a person's own: signing in and out, the second factor, passwords, the account."""
