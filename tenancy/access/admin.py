@@ -11,7 +11,7 @@ from decisionos.kernel.admin.actions import reasoned
 from decisionos.kernel.admin.base import ReadOnlyAdmin, TenantModelAdmin
 from tenancy.access import services as access
 from tenancy.access.enums import Effect
-from tenancy.access.models import ObjectPermission, RoleGrant
+from tenancy.access.models import Invitation, ObjectPermission, RoleGrant
 
 
 @admin.register(RoleGrant)
@@ -54,3 +54,11 @@ class ObjectPermissionAdmin(ReadOnlyAdmin, TenantModelAdmin):
     def permission_name(self, row: ObjectPermission) -> str:
         """Return what may be done."""
         return row.action
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin, TenantModelAdmin):
+    """Invitations; withdrawing one is done in the console, which records it."""
+
+    list_display = ("email", "role", "created_at", "expires_at", "accepted_at", "revoked_at")
+    search_fields = ("email",)

@@ -13,9 +13,11 @@ from typing import Any
 
 from django.db import Error
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from decisionos.kernel import clock, correlation, errors
 from decisionos.kernel.console import questions
+from decisionos.kernel.console import registry as registry_of_pages
 from decisionos.kernel.ledger import acting
 from decisionos.kernel.ledger import services as ledger
 from decisionos.kernel.tenants import scope
@@ -216,3 +218,22 @@ class Door:
 
 
 questions.answer_with(Door())
+registry_of_pages.nav(
+    domain="account",
+    name="keys",
+    label=_("API keys"),
+    url_name="keys",
+    icon="key",
+    key="g k",
+    order=30,
+)
+registry_of_pages.nav(
+    domain="account",
+    name="members",
+    label=_("Members and roles"),
+    url_name="members",
+    icon="members",
+    key="g m",
+    permission="rbac.read",
+    order=20,
+)

@@ -78,3 +78,22 @@ class ObjectPermission(TenantModel, UserObjectPermissionAbstract):  # type: igno
     def kind(self) -> str:
         """Return what kind of object it is."""
         return str(self.content_type.model).removesuffix("version")
+
+
+class Invitation(TenantModel):
+    """Somebody was asked to join, with a role, until a moment."""
+
+    email = models.EmailField()
+    role = models.CharField(max_length=30)
+    invited_by = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints = [*TenantModel.Meta.constraints]
+        indexes = [models.Index(fields=["tenant_id", "created_at"], name="tenancy_access_invited")]
+
+    def __str__(self) -> str:
+        return f"{self.email}: {self.role}"

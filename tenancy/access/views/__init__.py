@@ -1,0 +1,1 @@
+"""Pages of access: keys and tokens, members and roles."""
