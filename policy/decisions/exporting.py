@@ -12,7 +12,7 @@ import csv
 import hashlib
 import io
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import orjson
@@ -132,7 +132,7 @@ def stream(
             )
 
 
-def _pieces(filters: Filters, kind: str, tenant_id: uuid.UUID) -> Iterator[tuple[int, bytes]]:
+def _pieces(filters: Filters, kind: str, tenant_id: uuid.UUID) -> Generator[tuple[int, bytes], None, None]:
     if kind == "csv":
         # A spreadsheet takes UTF-8 for what it is only after this mark.
         yield 0, b"\xef\xbb\xbf" + _csv_line(list(COLUMNS))

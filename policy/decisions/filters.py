@@ -47,9 +47,6 @@ class FilterInvalid(errors.Invalid):
 class Query(Protocol):
     """The parameters of an address, such as Django's QueryDict."""
 
-    def get(self, key: str, default: str = "", /) -> Any:
-        """Return the last value of a parameter."""
-
     def getlist(self, key: str, /) -> list[Any]:
         """Return every value of a parameter."""
 
@@ -131,6 +128,10 @@ class _Reading:
         self.query = query
         self.problems: list[dict[str, str]] = []
 
+    def last(self, name: str) -> str:
+        values = self.query.getlist(name)
+        return str(values[-1] or "") if values else ""
+
     def wrong(self, name: str, message: str) -> None:
         self.problems.append({"pointer": f"/{name}", "message": message})
 
@@ -149,7 +150,7 @@ class _Reading:
         return found
 
     def time(self, name: str) -> datetime.datetime | None:
-        text = str(self.query.get(name, "") or "")
+        text = self.last(name)
         if not text:
             return None
         try:
@@ -163,7 +164,7 @@ class _Reading:
         return found
 
     def number(self, name: str) -> float | None:
-        text = str(self.query.get(name, "") or "").strip()
+        text = self.last(name).strip()
         if not text:
             return None
         try:
@@ -176,7 +177,7 @@ class _Reading:
         return found
 
     def id(self, name: str) -> uuid.UUID | None:
-        text = str(self.query.get(name, "") or "").strip()
+        text = self.last(name).strip()
         if not text:
             return None
         try:
@@ -190,7 +191,7 @@ def from_query(query: Query) -> Filters:
     """Return the filters that an address states; raises FilterInvalid naming each wrong one."""
     reading = _Reading(query)
     values: dict[str, Any] = {field: reading.many(name) for name, field in _MANY.items()}
-    values |= {field: reading.text(name, query.get(name, "") or "") for name, field in _TEXTS.items()}
+    values |= {field: reading.text(name, reading.last(name)) for name, field in _TEXTS.items()}
     values |= {field: reading.time(name) for name, field in _TIMES.items()}
     values |= {field: reading.number(name) for name, field in _NUMBERS.items()}
     values |= {field: reading.id(name) for name, field in _IDS.items()}
@@ -213,11 +214,6 @@ class Plain(dict[str, Sequence[str]]):
         """Return the parameters with every value as a list."""
         return cls({name: [item] if isinstance(item, str) else list(item) for name, item in values.items()})
 
-    def get(self, key: str, default: Any = "", /) -> Any:
-        """Return the last value of a parameter."""
-        found = super().get(key)
-        return found[-1] if found else default
-
     def getlist(self, key: str, /) -> list[Any]:
         """Return every value of a parameter."""
-        return list(super().get(key) or [])
+        return list(self.get(key) or [])
