@@ -35,7 +35,7 @@ function state(name, detail) {
   const words = {
     changed: gettext("changed"),
     saving: gettext("saving…"),
-    saved: detail ? gettext("draft saved at %(time)s", { time: clock.format(new Date(detail)) }) : space.draft || keeper.revision ? gettext("draft saved") : gettext("nothing changed"),
+    saved: name === "saved" && detail ? gettext("draft saved at %(time)s", { time: clock.format(new Date(detail)) }) : space.draft || keeper.revision ? gettext("draft saved") : gettext("nothing changed"),
     offline: gettext("kept in this browser; the server does not answer"),
     "signed-out": gettext("kept in this browser; your session has ended"),
     denied: gettext("kept in this browser; you may not write here any more"),
