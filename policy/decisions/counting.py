@@ -19,6 +19,7 @@ from decisionos.kernel.tenants import scope
 from policy.decisions import listing
 from policy.decisions.filters import Filters
 from policy.decisions.listing import Known, Selection
+from policy.decisions.statistics import kept
 from policy.decisions.statistics.models import HourlyOutcome
 
 MOST_COUNTED = 10_000
@@ -94,16 +95,25 @@ def _from_hours(filters: Filters, selection: Selection) -> int:
     first, last = hours_within(filters.start, filters.end)
     if first is not None and last is not None and first >= last:
         return _up_to(selection, _ALL)
-    rows = HourlyOutcome.objects.filter(tenant_id=scope.require())
-    rows = rows.filter(hour__gte=first) if first is not None else rows
-    rows = rows.filter(hour__lt=last) if last is not None else rows
-    rows = rows.filter(pattern__in=selection.patterns) if selection.patterns is not None else rows
-    total = int(rows.aggregate(total=Sum("decisions"))["total"] or 0)
+    asked = tuple(selection.patterns) if selection.patterns is not None else None
+    total = kept.at_progress(
+        "count", first, last, asked, make=lambda: _whole_hours(first, last, selection.patterns)
+    )
     if filters.start is not None and first is not None and filters.start < first:
         total += _between(selection, filters.start, first)
     if filters.end is not None and last is not None and last < filters.end:
         total += _between(selection, last, filters.end)
     return total
+
+
+def _whole_hours(
+    first: datetime.datetime | None, last: datetime.datetime | None, patterns: list[int] | None
+) -> int:
+    rows = HourlyOutcome.objects.filter(tenant_id=scope.require())
+    rows = rows.filter(hour__gte=first) if first is not None else rows
+    rows = rows.filter(hour__lt=last) if last is not None else rows
+    rows = rows.filter(pattern__in=patterns) if patterns is not None else rows
+    return int(rows.aggregate(total=Sum("decisions"))["total"] or 0)
 
 
 def _between(selection: Selection, start: datetime.datetime, end: datetime.datetime) -> int:

@@ -18,7 +18,7 @@ from decisionos.kernel.tenants import scope
 from policy.decisions import counting, listing
 from policy.decisions.filters import Filters
 from policy.decisions.listing import Known
-from policy.decisions.statistics import rules
+from policy.decisions.statistics import kept, rules
 from policy.decisions.statistics.models import HourlyDuration, HourlyOutcome, Progress
 
 CLASSES = ("approve", "review", "reject")
@@ -131,11 +131,16 @@ def _outcomes(window: Window, filters: Filters, known: Known | None) -> QuerySet
 
 def per_hour(window: Window, filters: Filters | None = None, *, known: Known | None = None) -> list[Hour]:
     """Return every hour of the window with its decisions by class, empty hours included."""
-    rows = _outcomes(window, filters or Filters(), known).values_list("hour", "decision_class")
-    found: dict[datetime.datetime, dict[str, int]] = {}
-    for hour, decision_class, decisions in rows.annotate(total=Sum("decisions")):
-        found.setdefault(hour, {})[decision_class] = int(decisions)
-    return [Hour(start, Totals(**found.get(start, {}))) for start in window.hours()]
+    given = filters or Filters()
+
+    def make() -> tuple[Hour, ...]:
+        rows = _outcomes(window, given, known).values_list("hour", "decision_class")
+        found: dict[datetime.datetime, dict[str, int]] = {}
+        for hour, decision_class, decisions in rows.annotate(total=Sum("decisions")):
+            found.setdefault(hour, {})[decision_class] = int(decisions)
+        return tuple(Hour(start, Totals(**found.get(start, {}))) for start in window.hours())
+
+    return list(kept.at_progress("per_hour", window, given, make=make))
 
 
 def total(hours: Iterable[Hour]) -> Totals:
@@ -149,13 +154,22 @@ def total(hours: Iterable[Hour]) -> Totals:
 
 def totals(window: Window, filters: Filters | None = None, *, known: Known | None = None) -> Totals:
     """Return the decisions of a window by class."""
-    rows = _outcomes(window, filters or Filters(), known).values_list("decision_class")
-    return Totals(**{name: int(count) for name, count in rows.annotate(total=Sum("decisions"))})
+    given = filters or Filters()
+
+    def make() -> Totals:
+        rows = _outcomes(window, given, known).values_list("decision_class")
+        return Totals(**{name: int(count) for name, count in rows.annotate(total=Sum("decisions"))})
+
+    return kept.at_progress("totals", window, given, make=make)
 
 
 def durations(window: Window, filters: Filters | None = None) -> Durations:
     """Return percentiles of the time a decision took inside; only contract and environment narrow them."""
     given = filters or Filters()
+    return kept.at_progress("durations", window, given, make=lambda: _durations(window, given))
+
+
+def _durations(window: Window, given: Filters) -> Durations:
     rows = HourlyDuration.objects.filter(
         tenant_id=scope.require(), hour__gte=window.start, hour__lt=window.end
     )
@@ -174,7 +188,13 @@ def main_reasons(
     window: Window, filters: Filters | None = None, *, most: int = 8, known: Known | None = None
 ) -> list[Reason]:
     """Return the reasons given most often; a decision with two reasons counts for both."""
-    rows = _outcomes(window, filters or Filters(), known)
+    given = filters or Filters()
+    found = kept.at_progress("reasons", window, given, make=lambda: _main_reasons(window, given, known))
+    return list(found[:most])
+
+
+def _main_reasons(window: Window, given: Filters, known: Known | None) -> tuple[Reason, ...]:
+    rows = _outcomes(window, given, known)
     sums = dict(rows.values_list("pattern").annotate(total=Sum("decisions")))
     named = dict(_reasons_of(rows, list(sums), known or listing.known_patterns()))
     counts: dict[str, Counter[str]] = {}
@@ -186,7 +206,7 @@ def main_reasons(
         Reason(name, by_class.total(), min(by_class, key=lambda kind: (-by_class[kind], kind)))
         for name, by_class in counts.items()
     ]
-    return sorted(found, key=lambda item: (-item.decisions, item.name))[:most]
+    return tuple(sorted(found, key=lambda item: (-item.decisions, item.name)))
 
 
 def _reasons_of(
@@ -197,8 +217,8 @@ def _reasons_of(
         for item in known.patterns:
             yield item.key, (item.decision_class, item.reasons)
         return
-    kept = rows.filter(pattern__in=patterns).order_by("pattern").distinct("pattern")
-    for pattern, decision_class, reasons in kept.values_list("pattern", "decision_class", "reasons"):
+    some = rows.filter(pattern__in=patterns).order_by("pattern").distinct("pattern")
+    for pattern, decision_class, reasons in some.values_list("pattern", "decision_class", "reasons"):
         yield pattern, (decision_class, tuple(reasons))
 
 

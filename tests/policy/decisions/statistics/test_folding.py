@@ -130,6 +130,20 @@ class TestSelectors:
         assert found.p50 == pytest.approx(times[19], rel=0.03)
         assert found.p99 == pytest.approx(times[39], rel=0.03)
 
+    def test_are_computed_once_for_a_state_of_the_counts_and_again_for_the_next(
+        self, desk: Desk, django_assert_num_queries: Any
+    ) -> None:
+        for number in (1, 2):
+            desk.decide(GOLDEN["approve"])
+            desk.seal()
+            folding.fold_pending(desk.tenant)
+            with scope.tenant_scope(desk.tenant):
+                assert selectors.totals(DAY).decisions == number
+                assert selectors.main_reasons(DAY)[0].decisions == number
+                with django_assert_num_queries(1):
+                    assert selectors.totals(DAY).decisions == number
+                assert selectors.totals(DAY, Filters(classes=("reject",))).decisions == 0
+
     def test_say_nothing_of_nothing(self, desk: Desk) -> None:
         with scope.tenant_scope(desk.tenant):
             assert selectors.totals(DAY).approval_rate is None
