@@ -68,7 +68,7 @@ class ObjectGrantListView(ApiView):
         """Return permissions on objects, newest first."""
         rows = objects.list_objects()
         wanted = request.query_params.get("user_id")
-        if wanted:
+        if wanted is not None:
             rows = rows.filter(user_id=serializers.UUIDField().run_validation(wanted))
         return self.paginate(rows, objects.object_json)
 
