@@ -45,6 +45,15 @@ class TestIndex:
         address = f"/admin/policy_decisions/decision/{houses[0].has['decision']}/change/"
         assert f'href="/decisions/{houses[0].has["decision"]}"' in owner.get(address).content.decode()
 
+    def test_is_reached_from_the_consoles_records(self, owner: Client, houses: list[world.House]) -> None:
+        pages = {
+            f"/decisions/{houses[0].has['decision']}": "policy_decisions/decision",
+            f"/ledger/entries/{houses[0].has['entry']}": "kernel_ledger/entry",
+        }
+        for address, record in pages.items():
+            link = f'href="/admin/{record}/{address.rpartition("/")[2]}/change/"'
+            assert link in owner.get(address).content.decode(), address
+
     def test_tells_changes_but_no_decisions(self, owner: Client) -> None:
         page = owner.get("/admin/").content.decode()
         assert "role granted" in page or "granted" in page
