@@ -41,9 +41,7 @@ class NewKeyForm(forms.Form):
         required=False,
         choices=(),
         widget=forms.SelectMultiple(attrs={"size": 8}),
-        help_text=gettext_lazy(
-            "A personal token needs at least one; a key without any may all its role may."
-        ),
+        help_text=gettext_lazy("A token needs at least one; a key without any may all that its role may."),
     )
     days = forms.ChoiceField(label=gettext_lazy("Expires in"), choices=DAYS, initial="90")
 
