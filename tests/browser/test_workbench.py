@@ -68,6 +68,7 @@ def editor(signed_in: Page, watch: Watch) -> Iterator[Page]:
     """Return the editor without any draft; leaves none behind."""
     open_editor(signed_in)
     yield signed_in
+    complaints = watch.collect()
     # The page would keep what it has; away from it nothing writes any more.
     signed_in.goto("/rules")
     watch.forget()
@@ -80,6 +81,7 @@ def editor(signed_in: Page, watch: Watch) -> Iterator[Page]:
           localStorage.clear();
         }"""
     )
+    assert complaints == []
 
 
 class TestPages:
