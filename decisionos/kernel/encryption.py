@@ -1,7 +1,9 @@
 """Encryption at rest: AES-256-GCM envelopes.
 
-Each value has a data key of its own; it is wrapped by a key-encryption key of the ring that the setting
-``DOS_ENCRYPTION_KEYS`` names (``id:base64key``, comma separated, the first is current).
+Each value is sealed by a data key, under a random nonce of its own; the data key lies beside it, wrapped by a
+key-encryption key of the ring that the setting ``DOS_ENCRYPTION_KEYS`` names (``id:base64key``, comma
+separated, the first is current). One process uses a data key for values of one context, for a minute and for
+1,024 values at most: far below the 2**32 that NIST SP 800-38D (8.3) allows for random nonces.
 What must stay true: nothing works with a missing or malformed ring, and it says so; a ciphertext opens only
 in the context (table and column) it was sealed for; rotating re-wraps the data key and never shows the text.
 The format is that of ``envelopes``.
@@ -9,9 +11,12 @@ The format is that of ``envelopes``.
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
@@ -47,6 +52,8 @@ __all__ = [
     "seal",
 ]
 
+VALUES_PER_KEY, SECONDS_PER_KEY, MOST_IN_USE = 1_024, 60.0, 1_000
+
 
 def ring() -> Ring:
     """Return the ring in force; raises EncryptionUnavailable."""
@@ -59,16 +66,49 @@ def _wrap(keys: Ring, data_key: bytes, context: bytes) -> bytes:
     return header + nonce + keys.keys[keys.current].encrypt(nonce, data_key, header + b"|key|" + context)
 
 
+@dataclass(slots=True)
+class _DataKey:
+    """A data key in use: under which ring, how it is wrapped, and until when it may be used."""
+
+    ring: Ring
+    cipher: AESGCM
+    wrapped: bytes
+    uses: itertools.count[int]
+    until: float
+
+
+_in_use: dict[bytes, _DataKey] = {}
+
+
+def _data_key(context: bytes) -> _DataKey:
+    keys = ring()
+    known = _in_use.get(context)
+    if (
+        known is None
+        or known.ring is not keys
+        or next(known.uses) >= VALUES_PER_KEY
+        or time.monotonic() > known.until
+    ):
+        data_key = AESGCM.generate_key(bit_length=256)
+        known = _DataKey(
+            keys,
+            AESGCM(data_key),
+            _wrap(keys, data_key, context),
+            itertools.count(1),
+            time.monotonic() + SECONDS_PER_KEY,
+        )
+        if len(_in_use) > MOST_IN_USE:
+            _in_use.clear()
+        _in_use[context] = known
+    return known
+
+
 def seal(plain: bytes, *, context: bytes) -> bytes:
     """Encrypt for one context; raises EncryptionUnavailable."""
-    data_key = AESGCM.generate_key(bit_length=256)
+    key = _data_key(context)
     nonce = secrets.token_bytes(envelopes.NONCE)
     # The text is bound to the context and not to the wrapping key, so that rotation can re-wrap.
-    return (
-        _wrap(ring(), data_key, context)
-        + nonce
-        + AESGCM(data_key).encrypt(nonce, plain, envelopes.MAGIC + context)
-    )
+    return key.wrapped + nonce + key.cipher.encrypt(nonce, plain, envelopes.MAGIC + context)
 
 
 def open_sealed(blob: bytes, *, context: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from decisionos.kernel import encryption
+from decisionos.kernel import encryption, envelopes
 from decisionos.kernel.keys.models import SigningKey
 
 OLD = "old:" + base64.b64encode(bytes(range(32))).decode()
@@ -31,6 +32,19 @@ class TestSeal:
 
     def test_is_different_every_time(self) -> None:
         assert encryption.seal(b"x", context=CONTEXT) != encryption.seal(b"x", context=CONTEXT)
+
+    def test_shares_a_data_key_with_few_others_and_a_nonce_with_none(self, monkeypatch: Any) -> None:
+        monkeypatch.setattr(encryption, "VALUES_PER_KEY", 3)
+        context = b"t.shared"
+        sealed = [envelopes.split(encryption.seal(b"x", context=context)) for _ in range(7)]
+        assert [len(list(group)) for _, group in itertools.groupby(one.wrapped for one in sealed)] == [
+            3,
+            3,
+            1,
+        ]
+        assert len({one.nonce for one in sealed}) == 7
+        elsewhere = envelopes.split(encryption.seal(b"x", context=b"t.other"))
+        assert elsewhere.wrapped not in {one.wrapped for one in sealed}
 
     def test_does_not_open_in_another_context(self) -> None:
         with pytest.raises(encryption.SealBroken):
