@@ -51,10 +51,8 @@ class Compiled:
         found = []
         for error in self.validator.iter_errors(value):
             pointer = prefix + "".join(f"/{_escape(part)}" for part in error.instance_path)
-            for name in _named(error):
-                found.append({"pointer": f"{pointer}/{_escape(name)}", "message": _message(error)})
-            if not _named(error):
-                found.append({"pointer": pointer, "message": _message(error)})
+            places = [f"{pointer}/{_escape(name)}" for name in _named(error)] or [pointer]
+            found += [{"pointer": place, "message": _message(error)} for place in places]
         return found
 
     def check(self, value: Any) -> dict[str, Any]:

@@ -138,10 +138,9 @@ def _plain_fields(value: Mapping[str, Any]) -> list[dict[str, str]]:
     for key, pattern in (("name", _NAME), ("version", _VERSION)):
         if not isinstance(value.get(key), str) or not pattern.match(value[key]):
             problems.append({"pointer": f"/{key}", "message": f"is not an acceptable {key}"})
-    for key in ("description", "label_key", "purpose"):
-        if not isinstance(value.get(key, ""), str):
-            problems.append({"pointer": f"/{key}", "message": "must be text"})
-    return problems
+    texts = ("description", "label_key", "purpose")
+    wrong = [key for key in texts if not isinstance(value.get(key, ""), str)]
+    return problems + [{"pointer": f"/{key}", "message": "must be text"} for key in wrong]
 
 
 def parse(given: Mapping[str, Any], *, ruleset_version: str = "") -> ContractDocument:
