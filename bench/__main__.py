@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 
-PARTS = ("rules", "decide", "ledger", "backtests")
+PARTS = ("rules", "decide", "ledger", "backtests", "pages")
 
 
 def main() -> int:

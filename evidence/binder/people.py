@@ -171,7 +171,7 @@ def _look_at_rest() -> None:
     table, column = Consent._meta.db_table, Consent._meta.get_field("evidence").column
     with connection.cursor() as cursor:
         cursor.execute(
-            f'SELECT "{column}" FROM "{table}" WHERE purpose = %s',  # noqa: S608  names from the model
+            f'SELECT "{column}" FROM "{table}" WHERE purpose = %s',
             [PURPOSE],
         )
         stored = [bytes(value) for (value,) in cursor.fetchall() if value is not None]

@@ -61,8 +61,9 @@ def sign_folder(folder: Path) -> dict[str, bytes]:
 
 def sign_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the files with a manifest and a signature by the installation's own key."""
-    key_id = keys.ensure_key(PURPOSE).kid
-    return format.seal(files, key_id=key_id, sign=lambda data: keys.sign(PURPOSE, data).value)
+    # One key for the manifest and for what names it, even where a rotation comes between.
+    signer = keys.signer(PURPOSE)
+    return format.seal(files, key_id=signer.kid, sign=lambda data: signer.sign(data).value)
 
 
 def write_folder(files: Mapping[str, bytes], folder: Path) -> None:

@@ -13,7 +13,6 @@ from tests.isolation.world import House
 
 pytestmark = [
     pytest.mark.xdist_group("preconditions"),
-    pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),
 ]
 READS = [operation for operation in operations() if operation.verb == "GET" and not operation.is_public]
 # What is no JSON has no tag: a stream is made anew each time.

@@ -24,7 +24,6 @@ from tests.isolation.world import House
 
 pytestmark = [
     pytest.mark.xdist_group("endpoints"),
-    pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),
     pytest.mark.requirement("F-M1"),
     pytest.mark.requirement("F-D35"),
 ]

@@ -19,7 +19,6 @@ from tests.isolation.world import ROLES, House
 
 pytestmark = [
     pytest.mark.xdist_group("permissions"),
-    pytest.mark.filterwarnings("ignore:EdDSA is deprecated"),
 ]
 TABLE = Path(__file__).with_name("permissions.txt")
 CLOSED = [operation for operation in operations() if not operation.is_public]
