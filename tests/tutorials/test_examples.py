@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if ">>> " in path.read_text())
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md") if "```python\n>>> " in path.read_text())
 OPTIONS = doctest.ELLIPSIS
 
 

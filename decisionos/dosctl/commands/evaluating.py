@@ -145,7 +145,7 @@ def _compare(
     return {
         "version": base.document.version,
         "metrics": before_metrics,
-        "change": compare(before_metrics, found),
+        "difference": compare(before_metrics, found),
         "flipped": sum(pairs.values()),
         "pairs": [
             {"before": old, "after": new, "count": count} for (old, new), count in sorted(pairs.items())
