@@ -24,7 +24,7 @@ from bench import load
 from decisionos.kernel.servers import embedded, places
 
 ROOT = Path(__file__).resolve().parent.parent
-CONNECTIONS, WARM_SECONDS, SECONDS, BATCH = 8, 2.0, 10.0, 50_000
+CONNECTIONS, WARM_SECONDS, SECONDS, BATCH = 8, 2.0, 8.0, 20_000
 CASES = [
     ({"credit_score": 720, "dti": 0.3, "income_verified": True}, "approve"),
     ({"credit_score": 500, "dti": 0.3, "income_verified": True}, "reject"),

@@ -130,6 +130,8 @@ def product(chromium: Path) -> Iterator[dict[str, Any]]:
             time.sleep(0.2)
         yield json.loads(ready.read_text())
     finally:
+        # What the product said of a failure outlives its folder.
+        shutil.copytree(folder / "logs", ROOT / "var" / "browser-logs", dirs_exist_ok=True)
         process.send_signal(signal.SIGINT)
         try:
             process.wait(timeout=40)
