@@ -142,7 +142,11 @@ def _conflict(row: RulesetDraft, text: str, base_version: str, revision: int) ->
 def discard_draft(*, contract: str, ruleset: str, author: str) -> bool:
     """Remove an author's draft; returns whether there was one. Safe to repeat."""
     found = RulesetDraft.objects.filter(ruleset=ruleset, contract=contract, author=author)
-    return found.delete()[0] > 0
+    # A save on its way holds the row and has a text that is not to be seen yet: wait for it, then take both.
+    rows = list(found.select_for_update().values_list("id", flat=True))
+    RulesetDraftText.objects.filter(draft_id__in=rows).delete()
+    RulesetDraft.objects.filter(id__in=rows).delete()
+    return bool(rows)
 
 
 def as_json(row: RulesetDraft, *, text: bool = False) -> dict[str, Any]:
