@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group("product"))
 
 
 def _install() -> str:
@@ -219,7 +219,7 @@ def context(browser: Browser, product: dict[str, Any]) -> Iterator[BrowserContex
         base_url=product["url"],
         reduced_motion="reduce",
     )
-    found.set_default_timeout(10_000)
+    found.set_default_timeout(45_000)
     yield found
     found.close()
 
@@ -236,7 +236,7 @@ def signed_in(context: BrowserContext, watch: Watch) -> Iterator[Page]:
 def stranger(browser: Browser, product: dict[str, Any], watch: Watch) -> Iterator[Page]:
     """Return a page of somebody who is not signed in; fails where it complained."""
     context = browser.new_context(base_url=product["url"], viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(45_000)
     page = watch.on(context.new_page())
     yield page
     found = watch.collect()

@@ -151,7 +151,7 @@ class TestDrafts:
         # Lines far below are drawn when they are scrolled to.
         size: Any = {"width": 1440, "height": 900}
         context = browser.new_context(base_url=product["url"], reduced_motion="reduce", viewport=size)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(45_000)
         page = context.new_page()
         sign_in(page, product)
         open_editor(page)

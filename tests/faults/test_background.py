@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.product import PATIENCE, Frozen, Product, until
 
-pytestmark = pytest.mark.xdist_group("faults")
+pytestmark = pytest.mark.xdist_group("product")
 
 WAITING = "SELECT count(*) FROM kernel_events_event WHERE relayed_at IS NULL"
 UNSEALED = (

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.product import APPROVED, REJECTED, REVIEWED, Product, until
 
-pytestmark = pytest.mark.xdist_group("faults")
+pytestmark = pytest.mark.xdist_group("product")
 
 
 class TestReady:

@@ -31,7 +31,7 @@ PAGES = [
 ]
 FENCE = re.compile(r"^```(?P<kind>\w*)(?P<more>[^\n]*)\n(?P<body>.*?)^```", re.DOTALL | re.MULTILINE)
 PATIENCE = 120.0
-pytestmark = pytest.mark.xdist_group("tutorials")
+pytestmark = pytest.mark.xdist_group("product")
 
 
 @dataclass
