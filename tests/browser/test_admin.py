@@ -72,6 +72,7 @@ class TestWorking:
         signed_in.goto(PAGES["index"])
         ready(signed_in)
         signed_in.keyboard.press("Control+k")
+        expect(signed_in.locator("#palette-text")).to_be_focused()
         signed_in.keyboard.type("API k")
         signed_in.get_by_role("option", name="API keys").first.wait_for()
         signed_in.keyboard.press("Enter")
